@@ -1,0 +1,113 @@
+"""A very light upstream for measurements: one 1.5 KB JSON chat completion, or the same words as a stream of events.
+
+    python bench/floors/upstream.py PORT [--delay MS] [--events N] [--gap MS]
+
+A bare asyncio protocol on uvloop, because it must never be what is measured: it answers as fast as it can read. A
+request may ask for its own treatment: `x-delay-ms: 20` waits before the answer, `x-events: 100` and `x-gap-ms: 100`
+stream that many events with that gap. Any path and method is answered; bodies with Content-Length only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from typing import cast
+
+import uvloop
+
+
+def completion(size: int) -> bytes:
+    words = "The answer is a plain sentence that stands for what a model would say. "
+    shell = {
+        "id": "chatcmpl-benchmark",
+        "object": "chat.completion",
+        "created": 1735689600,
+        "model": "gpt-4o-mini",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 20, "completion_tokens": 300, "total_tokens": 320},
+    }
+    missing = size - len(json.dumps(shell))
+    shell["choices"][0]["message"]["content"] = (words * (missing // len(words) + 1))[:missing]
+    return json.dumps(shell).encode()
+
+
+BODY = completion(1500)
+WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+EVENT = (
+    b'data: {"id":"chatcmpl-benchmark","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}\n\n'
+)
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class Upstream(asyncio.Protocol):
+    def __init__(self, delay: float, events: int, gap: float) -> None:
+        self.delay, self.events, self.gap = delay, events, gap
+        self.buffer = b""
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end].lower() + b"\r\n"
+            size = end + 4 + int(number(head, b"content-length", 0))
+            if len(self.buffer) < size:
+                return
+            self.buffer = self.buffer[size:]
+            delay, events = number(head, b"x-delay-ms", self.delay), number(head, b"x-events", self.events)
+            if delay or events:
+                gap = number(head, b"x-gap-ms", self.gap)
+                task = asyncio.get_running_loop().create_task(self.answer_slowly(delay, int(events), gap))
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+            else:
+                self.transport.write(WHOLE)
+
+    async def answer_slowly(self, delay: float, events: int, gap: float) -> None:
+        await asyncio.sleep(delay / 1000)
+        if not events:
+            self.transport.write(WHOLE)
+            return
+        self.transport.write(STREAM_HEAD)
+        for _ in range(events):
+            self.transport.write(chunk(EVENT))
+            await asyncio.sleep(gap / 1000)
+        self.transport.write(chunk(DONE) + b"0\r\n\r\n")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for task in self.tasks:
+            task.cancel()
+
+
+def number(head: bytes, name: bytes, default: float) -> float:
+    start = head.find(b"\r\n" + name + b":")
+    if start < 0:
+        return default
+    start += len(name) + 3
+    return float(head[start : head.index(b"\r\n", start)])
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("port", type=int)
+    parser.add_argument("--delay", type=float, default=0, help="milliseconds before an answer")
+    parser.add_argument("--events", type=int, default=0, help="stream this many events instead of one JSON answer")
+    parser.add_argument("--gap", type=float, default=0, help="milliseconds between events")
+    options = parser.parse_args()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Upstream(options.delay, options.events, options.gap), "127.0.0.1", options.port, backlog=1024
+    )
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

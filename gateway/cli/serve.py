@@ -1,0 +1,148 @@
+"""`semgate serve`: check the file, start the embedded PostgreSQL, then let Granian run the workers.
+
+The launcher holds no request state. It owns what the workers share: the database server, and the folder of their
+metrics. Workers read the routes file themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.log import LogLevels
+
+from gateway.config.load import read
+from gateway.config.model import EMBEDDED_POSTGRES, File
+from gateway.config.report import render
+from gateway.errors import CacheTrouble, ConfigError
+from gateway.runtime.addresses import split_address
+from gateway.runtime.environment import CONFIG, EMBEDDED_URL, LOG_LEVEL, METRICS_FOLDER
+from gateway.stores.digest import load_or_create_digest_key
+from gateway.stores.embedded import EmbeddedPostgres
+
+# Connections beyond the workers' pools: sweeps, promotions, an operator's psql.
+SPARE_CONNECTIONS = 16
+# Time for requests in flight after SIGTERM; orchestrators kill after 30 s by default.
+DRAIN_SECONDS = 25
+
+
+def run(path: Path, log_level: str) -> int:
+    """Serve until a signal; 1 if the file or the data folder cannot be used."""
+    loaded = read(path, os.environ)
+    settings = loaded.settings
+    if settings is None:
+        sys.stderr.write(render(loaded.problems, "text", loaded.source))
+        return 1
+    busy = _why_not_listen(*split_address(settings.server.listen))
+    if busy is not None:
+        sys.stderr.write(f"error: server.listen: {settings.server.listen}: {busy}\n")
+        return 1
+    os.environ[CONFIG] = str(path.resolve())
+    os.environ[LOG_LEVEL] = log_level
+    postgres: EmbeddedPostgres | None = None
+    metrics = _share_metrics(settings.server.workers)
+    try:
+        if settings.stores.postgres.url == EMBEDDED_POSTGRES:
+            postgres = _start_postgres(settings)
+        _announce(path, settings, len(loaded.problems))
+        _serve(settings)
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    finally:
+        if postgres is not None:
+            postgres.stop()
+        if metrics is not None:
+            shutil.rmtree(metrics, ignore_errors=True)
+    return 0
+
+
+def _start_postgres(settings: File) -> EmbeddedPostgres:
+    """The embedded server and its digest key. A server that does not come up leaves the gateway forwarding; a folder
+    that cannot be written is the operator's to mend."""
+    if not settings.server.digest_key:
+        load_or_create_digest_key(
+            settings.server.data_dir
+        )  # first: a key that cannot be used must leave no server behind
+    connections = settings.server.workers * settings.stores.postgres.pool + SPARE_CONNECTIONS
+    postgres = EmbeddedPostgres(settings.server.data_dir, max_connections=connections)
+    try:
+        os.environ[EMBEDDED_URL] = postgres.start()
+    except CacheTrouble as trouble:
+        sys.stderr.write(f"warning: {trouble}; requests are forwarded, nothing is cached in PostgreSQL\n")
+    for folder in postgres.opened_up:
+        sys.stderr.write(
+            f"note: {folder} may be passed through by everybody now (o+x): PostgreSQL does not run as root\n"
+        )
+    return postgres
+
+
+def _share_metrics(workers: int) -> str | None:
+    """With several workers, a folder through which each one can report for all (prometheus_client's multiprocess mode)."""
+    if workers == 1:
+        return None
+    folder = tempfile.mkdtemp(prefix="semgate-metrics-")
+    os.environ[METRICS_FOLDER] = folder
+    return folder
+
+
+def _why_not_listen(host: str, port: int) -> str | None:
+    """Workers share the port (SO_REUSEPORT), and so would a second gateway, silently; a plain bind tells."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        return str(error.strerror or error)
+    return None
+
+
+def _serve(settings: File) -> None:
+    """Run the workers until a signal."""
+    server = settings.server
+    host, port = split_address(server.listen)
+    Granian(
+        "gateway.app:create",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        workers=server.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.auto,
+        websockets=False,
+        backlog=max(128, server.max_connections),
+        backpressure=server.max_connections,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_SECONDS,
+        ssl_cert=None if server.tls is None else Path(server.tls.cert),
+        ssl_key=None if server.tls is None else Path(server.tls.key),
+    ).serve()
+
+
+def _announce(path: Path, settings: File, warnings: int) -> None:
+    scheme = "http" if settings.server.tls is None else "https"
+    lines = [f"semgate {version('semgate')}  {scheme}://{settings.server.listen}  ({path})"]
+    width = max(len(route.path) for route in settings.routes)
+    longest = max(len(",".join(route.methods)) for route in settings.routes)
+    for route in settings.routes:
+        how = "off" if route.mode == "off" else route.match
+        methods = ",".join(route.methods)
+        lines.append(
+            f"  {methods:{longest}}  {route.path:{width}}  -> {route.upstream}  ({how}{_preset(route.preset)})"
+        )
+    if warnings:
+        lines.append(f"  {warnings} warning{'s' * (warnings != 1)}: `semgate check {path}` tells more")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _preset(name: str | None) -> str:
+    return f", {name}" if name else ""

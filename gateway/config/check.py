@@ -1,0 +1,23 @@
+"""The rules across settings: `check(draft)` gives every problem, errors and warnings, and touches nothing outside.
+
+Each part of the file has its own module of rules; this one says which there are. A rule reports what can never work or
+can never have an effect as an error; what works but was hardly meant is a warning.
+"""
+
+from __future__ import annotations
+
+from gateway.config.findings import Draft, Findings
+from gateway.config.problem import Problem
+from gateway.config.rules_process import check_clients, check_embedders, check_server, check_stores
+from gateway.config.rules_route import check_routes
+from gateway.config.rules_upstream import check_upstreams
+
+RULES = (check_server, check_clients, check_stores, check_embedders, check_upstreams, check_routes)
+
+
+def check(draft: Draft) -> tuple[Problem, ...]:
+    """All problems across settings, in no particular order."""
+    found = Findings(draft)
+    for rule in RULES:
+        rule(found, draft.file)
+    return tuple(found.problems)

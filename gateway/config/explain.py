@@ -1,0 +1,130 @@
+"""One route with everything filled in: preset, defaults, embedder, upstreams, stores and every bound, as YAML.
+
+The text is itself a routes file with that one route. Secrets are masked: what came from `${...}`, what is under a key that
+holds one, headers that carry credentials, passwords in URLs. What would have no effect on the route is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import yaml
+
+from gateway.config.load import Loaded
+from gateway.config.model import File, Upstream
+from gateway.config.plain import plain
+from gateway.config.preset import fill
+from gateway.config.problem import Place, json_path
+from gateway.config.rules_route import SEMANTIC_OPTIONS
+from gateway.config.rules_upstream import CREDENTIALS, NETWORK_OPTIONS, reachable
+from gateway.config.tree import kind_of
+from gateway.errors import ConfigError
+
+MASK = "***"
+MASKED_KEYS = frozenset({"key", "api_key", "token", "digest_key"})
+_SECRET_NAME = re.compile(r"(?i)key|secret|token|password|credential")
+_PASSWORD = re.compile(r"(://[^/@]*?:)[^/@]*@")
+
+
+def explain(loaded: Loaded, route_name: str) -> str:
+    """YAML text. Raises ConfigError where the file has errors or no such route."""
+    file = loaded.settings
+    if file is None:
+        raise ConfigError("the routes file has errors: `semgate check` shows them")
+    found = [index for index, route in enumerate(file.routes) if route.name == route_name]
+    if not found:
+        names = ", ".join(f"`{route.name}`" for route in file.routes)
+        raise ConfigError(f"there is no route `{route_name}`; the file has {names}")
+    filled = fill(file.routes[found[0]], file.defaults)
+    head = f"# Route `{filled.name}` with everything filled in; {MASK} stands for a secret or a value from outside.\n"
+    if filled.preset:
+        head += f"# Preset {filled.preset}, version {filled.preset_version}.\n"
+    return head + yaml.dump(
+        _explained(file, found[0], filled.embedder, loaded.secrets),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=False,
+        width=110,
+        allow_unicode=True,
+    )
+
+
+def _explained(file: File, index: int, embedder: str, secrets: frozenset[str]) -> dict[str, object]:
+    route = file.routes[index]
+
+    def each(place: Place, value: object) -> object:
+        return _masked(place, value, secrets)
+
+    shown: dict[str, object] = {"version": file.version, "server": plain(file.server, ("server",), each)}
+    if file.clients:
+        shown["clients"] = plain(file.clients, ("clients",), each)
+    shown["stores"] = plain(file.stores, ("stores",), each)
+    if route.match == "semantic":
+        shown["embedders"] = {embedder: plain(file.embedders[embedder], ("embedders", embedder), each)}
+    used = reachable(file, route.upstream)
+    shown["upstreams"] = {name: _upstream(name, file.upstreams[name], each) for name in used}
+    shown["routes"] = [_route(file, index, embedder, each)]
+    return shown
+
+
+def _route(file: File, index: int, embedder: str, each: Callable[[Place, object], object]) -> dict[str, object]:
+    route, place = file.routes[index], ("routes", index)
+    filled = plain(route, place, each)
+    assert isinstance(filled, dict)
+    if route.embedder is None:
+        filled["embedder"] = each(("defaults", "embedder"), embedder)
+    if route.ttl is None:
+        filled["ttl"] = plain(file.defaults.ttl, ("defaults", "ttl"), each)
+    first = ("name", "path", "models", "upstream", "preset", "scope", "mode")
+    ordered = {name: filled[name] for name in (*first, *filled) if name in filled}
+    return _without(ordered, SEMANTIC_OPTIONS if route.match == "exact" else ())
+
+
+def _upstream(name: str, upstream: Upstream, each: Callable[[Place, object], object]) -> dict[str, object]:
+    shown = plain(upstream, ("upstreams", name), each)
+    if upstream.respond is not None:
+        return _without(shown, ("url", *NETWORK_OPTIONS))
+    if upstream.retry.attempts == 1 and not upstream.fallback:
+        shown = {**_without(shown, ()), "retry": {"attempts": upstream.retry.attempts}}
+    return _without(shown, ("tls",) if upstream.url.startswith("http://") else ())
+
+
+def _without(shown: object, idle: Sequence[str]) -> dict[str, object]:
+    """A mapping without what has no effect."""
+    assert isinstance(shown, dict)
+    return {name: value for name, value in shown.items() if name not in idle}
+
+
+def _masked(place: Place, value: object, secrets: frozenset[str]) -> object:
+    if value in (None, ""):
+        return value
+    if json_path(place) in secrets or _is_secret(place):
+        return MASK
+    if isinstance(value, str):
+        return _PASSWORD.sub(rf"\1{MASK}@", value).replace("${", "$${")
+    return value
+
+
+def _is_secret(place: Place) -> bool:
+    match place:
+        case ("upstreams", _, "headers", str(name)):
+            return name.lower() in CREDENTIALS or _SECRET_NAME.search(name) is not None
+        case ("embedders", _, "options", str(name)):
+            return _SECRET_NAME.search(name) is not None
+        case (*_, str(name)):
+            return name in MASKED_KEYS
+        case _:
+            return False
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.2 would take for something else than text, where PyYAML thinks of 1.1."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None if kind_of(text) == "text" else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)

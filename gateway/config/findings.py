@@ -1,0 +1,68 @@
+"""A draft of settings, and what the rules find in it: places become lines, values become words without secrets.
+
+A rule looks at settings that may hold neutral values where the file is broken. So a finding names all places that it
+was judged from, and is dropped if one of them is broken: that place has its problem already.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.config.model import File
+from gateway.config.problem import Place, Problem, json_path
+from gateway.config.tree import Mapping, Node, Scalar, find, position
+from gateway.config.words import shown
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What could be read of a file called `name`: settings with presets merged, the tree as written (its `${...}`
+    filled in, without presets), and the places where neutral values stand."""
+
+    file: File
+    written: Mapping
+    broken: frozenset[Place]
+    name: str
+
+
+class Findings:
+    def __init__(self, draft: Draft) -> None:
+        self.problems: list[Problem] = []
+        self._draft = draft
+
+    def error(self, place: Place, text: str, hint: str = "", judged_from: tuple[Place, ...] = ()) -> None:
+        self._note(Problem(json_path(place), 0, 0, text, hint), place, judged_from)
+
+    def warning(self, place: Place, text: str, hint: str = "", judged_from: tuple[Place, ...] = ()) -> None:
+        self._note(Problem(json_path(place), 0, 0, text, hint, "warning"), place, judged_from)
+
+    def _note(self, problem: Problem, place: Place, judged_from: tuple[Place, ...]) -> None:
+        if any(self.is_broken(each) for each in (place, *judged_from)):
+            return
+        line, column = position(self._draft.written, place)
+        self.problems.append(msgspec.structs.replace(problem, line=line, column=column, file=self._draft.name))
+
+    def is_broken(self, place: Place) -> bool:
+        return any(place[:length] in self._draft.broken for length in range(len(place) + 1))
+
+    def node(self, place: Place) -> Node | None:
+        return find(self._draft.written, place)
+
+    def is_written(self, place: Place) -> bool:
+        """Does the file itself say it, rather than a preset or a default?"""
+        return self.node(place) is not None
+
+    def is_filled_in(self, place: Place) -> bool:
+        """Does the value come from `${...}`, so that another environment may give another one?"""
+        node = self.node(place)
+        return isinstance(node, Scalar) and bool(node.sources)
+
+    def shown(self, place: Place, value: str) -> str:
+        """A value in quotes, in the words of a problem; `value` is used where a preset or a default says it."""
+        match self.node(place):
+            case Scalar() as scalar:
+                return shown(msgspec.structs.replace(scalar, plain=True), place)
+            case _:
+                return f"`{value}`"
+
+    def line_of(self, place: Place) -> int:
+        return position(self._draft.written, place)[0]

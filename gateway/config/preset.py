@@ -1,0 +1,117 @@
+"""Presets: what the routes of well-known APIs say, as data files with a version; merging them into a route; `fill`.
+
+A preset is merged *under* what the route writes, on the tree, before anything gets a default, so that "written" and
+"default" stay apart. Keys that the route writes win; `vary` and `keep` win member by member; `vary.headers` are added to
+the preset's, as leaving one out by accident would let callers share what must stay apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as ReadOnly
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from gateway.config.model import Defaults, Duration, Name, Preset, Route
+from gateway.config.shape import read_shape
+from gateway.config.tree import Mapping, Node, Scalar, Sequence
+from gateway.config.yaml import parse
+from gateway.errors import ConfigError
+
+FOLDER = Path(__file__).parent / "presets"
+MERGED_BY_MEMBER = ("vary", "keep", "usage")
+ADDED = ("vary", "headers")
+
+
+class FilledRoute(Route, frozen=True, kw_only=True):
+    """A route with nothing left open: extractors are tuples (empty: none), the embedder and the ttl are there.
+
+    `preset` is "" and `preset_version` 0 for a route without one. `upstream_path` and `strip_prefix` stay None where
+    the client's path is used as it is; `allow.threshold` and `allow.ttl` where the wish is ignored.
+    """
+
+    query: tuple[str, ...]
+    model: tuple[str, ...]
+    role: tuple[str, ...]
+    stream: tuple[str, ...]
+    scope: tuple[str, ...]
+    preset: str
+    embedder: Name
+    ttl: Duration
+    preset_version: int
+
+
+class _Shipped(msgspec.Struct, frozen=True):
+    preset: Preset
+    route: Mapping
+
+
+@lru_cache
+def _shipped() -> ReadOnly[str, _Shipped]:
+    return MappingProxyType({path.stem: _read(path) for path in sorted(FOLDER.glob("*.yaml"))})
+
+
+def _read(path: Path) -> _Shipped:
+    document = parse(path.read_bytes())
+    problems = list(document.problems)
+    if isinstance(document.root, Mapping):
+        shaped = read_shape(document.root, Preset)
+        problems += shaped.problems
+        route = document.root.members.get("route")
+        if not problems and isinstance(shaped.value, Preset) and isinstance(route, Mapping):
+            return _Shipped(shaped.value, route)
+    texts = "; ".join(f"{problem.line}:{problem.column}: {problem.text}" for problem in problems)
+    raise ConfigError(f"the shipped preset {path.name} cannot be used: {texts}")
+
+
+def presets() -> ReadOnly[str, Preset]:
+    """Every preset by name. Raises ConfigError if a shipped file is damaged."""
+    return MappingProxyType({name: shipped.preset for name, shipped in _shipped().items()})
+
+
+def merge(route: Node) -> Node:
+    """A route's node with its preset's members under it; unchanged where it names no known preset."""
+    match route:
+        case Mapping(members={"preset": Scalar(text=name)}) if name in _shipped():
+            return _under(route, _shipped()[name].route, ())
+        case _:
+            return route
+
+
+def _under(written: Mapping, preset: Mapping, place: tuple[str, ...]) -> Mapping:
+    members = dict(preset.members)
+    for name, member in written.members.items():
+        match member, preset.members.get(name):
+            case Mapping(), Mapping() as below if not place and name in MERGED_BY_MEMBER:
+                members[name] = _under(member, below, (*place, name))
+            case Sequence(), Sequence() as below if (*place, name) == ADDED:
+                members[name] = msgspec.structs.replace(member, items=(*member.items, *_others(below, member)))
+            case _:
+                members[name] = member
+    return msgspec.structs.replace(written, members=members)
+
+
+def _others(below: Sequence, above: Sequence) -> tuple[Node, ...]:
+    """The preset's headers that the route does not name itself."""
+    named = {item.text.lower() for item in above.items if isinstance(item, Scalar)}
+    return tuple(item for item in below.items if isinstance(item, Scalar) and item.text.lower() not in named)
+
+
+def fill(route: Route, defaults: Defaults) -> FilledRoute:
+    """Resolve what a route leaves to the file's defaults. Its preset was merged when the file was read."""
+    fields = {name: getattr(route, name) for name in Route.__struct_fields__}
+    for name in ("query", "model", "role", "stream", "scope"):
+        fields[name] = as_list(fields[name])
+    preset = presets().get(route.preset or "")
+    fields["preset"] = route.preset or ""
+    fields["preset_version"] = preset.version if preset is not None else 0
+    fields["embedder"] = route.embedder or defaults.embedder
+    fields["ttl"] = route.ttl or defaults.ttl
+    return FilledRoute(**fields)
+
+
+def as_list(extractor: str | tuple[str, ...]) -> tuple[str, ...]:
+    """An extractor in its one-or-many form -> many."""
+    return (extractor,) if isinstance(extractor, str) else extractor

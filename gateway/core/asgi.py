@@ -1,0 +1,27 @@
+"""The shapes of ASGI's callables, and the keys under which a front and the app inside it speak in the scope."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+UPSTREAM_PATH: Final = "semgate.upstream_path"
+"""bytes: the raw path to ask for, without query. Absent: the client's `raw_path`."""
+
+BODY: Final = "semgate.body"
+"""bytes: the request body, where the front has read it. Absent or None: the proxy reads it from `receive`."""
+
+DROP_HEADERS: Final = "semgate.drop_headers"
+"""frozenset of lower-case names (bytes): request headers that are the gateway's own and not forwarded."""
+
+FINISH: Final = "semgate.finish"
+"""bool: read the answer to its end even after the client has left. Looked at for every piece, so it may be withdrawn."""
+
+UPSTREAM: Final = "semgate.upstream"
+"""The Target whose answer this is, set by the proxy before it sends the answer's head."""

@@ -1,0 +1,90 @@
+"""What the engine and the fronts tell: one struct per fact. `observe` turns them into metrics and log lines.
+
+No event holds question text, a raw scope, a credential or a body.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from gateway.core.messages import Cost, Reason, Source
+
+
+class Outcome(StrEnum):
+    """How a request of a route ended; the values of the metric label `outcome`."""
+
+    HIT = "hit"
+    MISS = "miss"
+    BYPASS = "bypass"
+    REFUSED = "refused"
+    ERROR = "error"
+
+
+class Stage(StrEnum):
+    """Steps that are timed; the values of the metric label `stage`."""
+
+    REDIS = "redis"
+    POSTGRES_EXACT = "postgres-exact"
+    EMBED = "embed"
+    NEAREST = "nearest"
+    STORE = "store"
+
+
+class Served(msgspec.Struct, frozen=True, gc=False):
+    """A request was answered. `seconds` until the last byte was handed over; `age` of the entry in seconds, `cost` what
+    a hit saved."""
+
+    route: str
+    outcome: Outcome
+    seconds: float
+    status: int
+    source: Source | None = None
+    reason: Reason | None = None
+    similarity: float | None = None
+    age: float | None = None
+    entry: str | None = None
+    cost: Cost | None = None
+    scope: bytes | None = None
+
+
+class Timed(msgspec.Struct, frozen=True, gc=False):
+    stage: Stage
+    seconds: float
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    route: str
+    bytes: int
+
+
+class NotKept(msgspec.Struct, frozen=True, gc=False):
+    route: str
+    reason: Reason
+
+
+class Trouble(msgspec.Struct, frozen=True, gc=False):
+    """A store or embedder failed or was late; `part` is its name in the routes file, `detail` holds no secret."""
+
+    part: str
+    detail: str
+
+
+class BreakerMoved(msgspec.Struct, frozen=True, gc=False):
+    """After repeated failures a part is skipped for a while (`open`), or used again."""
+
+    part: str
+    open: bool
+
+
+class UpstreamTried(msgspec.Struct, frozen=True, gc=False):
+    """One try of an upstream, up to its head. `result` is a status class (`2xx`), `connect`, `timeout` or `protocol`."""
+
+    upstream: str
+    result: str
+    seconds: float
+
+
+Event: TypeAlias = Served | Timed | Kept | NotKept | Trouble | BreakerMoved | UpstreamTried

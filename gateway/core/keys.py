@@ -1,0 +1,60 @@
+"""Canonical bytes and the keyed digests made of them: scope, partition, exact key.
+
+Every digest is keyed BLAKE2b (RFC 7693) with a key derived from `server.digest_key`, so a store's reader can neither
+test guesses nor forge a key. Parts are length-framed: no two different lists of parts give the same bytes. A change of
+anything here must raise KEY_VERSION: old entries are then never found, instead of being found wrongly.
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+
+import msgspec
+
+KEY_VERSION = b"1"
+DIGEST_SIZE = 32
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+# Not a JSON value, so that nothing a client can send encodes to the same canonical bytes.
+PLACEHOLDER = msgspec.Raw(b"\x00")
+
+
+def canonical(value: object) -> bytes:
+    """Canonical JSON bytes: sorted members, no white space. 1 and 1.0 stay apart; equal doubles are equal."""
+    return _canonical(value)
+
+
+def frame(*parts: bytes) -> bytes:
+    """How many parts, how long each is (8 bytes, big-endian), then the parts: injective."""
+    count = len(parts)
+    return struct.pack(f">{count + 1}Q", count, *map(len, parts)) + b"".join(parts)
+
+
+class Keyer:
+    """The digests of one route. `static` is what all its requests have in common."""
+
+    __slots__ = ("_exact", "_partition", "_scope")
+
+    def __init__(self, key: bytes, *static: bytes) -> None:
+        self._scope = blake2b(key=key, digest_size=DIGEST_SIZE, person=b"semgate.scope")
+        self._partition = blake2b(frame(KEY_VERSION, *static), key=key, digest_size=DIGEST_SIZE, person=b"semgate.part")
+        self._exact = blake2b(key=key, digest_size=DIGEST_SIZE, person=b"semgate.exact")
+
+    def scope(self, *parts: bytes) -> bytes:
+        """Who may share, as 32 bytes. Equal parts give equal digests on every route, so that a purge by scope can."""
+        digest = self._scope.copy()
+        digest.update(frame(*parts))
+        return digest.digest()
+
+    def partition(self, *parts: bytes) -> bytes:
+        """All that must be equal, as 32 bytes."""
+        digest = self._partition.copy()
+        digest.update(frame(*parts))
+        return digest.digest()
+
+    def exact(self, partition: bytes, pieces: list[bytes]) -> bytes:
+        """Partition + the words of the text, as 32 bytes."""
+        digest = self._exact.copy()
+        digest.update(frame(partition, *pieces))
+        return digest.digest()

@@ -1,0 +1,163 @@
+"""The values that pass between the rooms: Request, Subject, Entry, Candidate, the verdicts and their reasons.
+
+No behaviour beyond trivial derivations lives here. Times are Unix seconds (float), digests are raw bytes, vectors are
+the little-endian float32 bytes of a unit vector (4 x dimensions), so that a value is hashable and needs no library.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from gateway.core.recording import Recording
+
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+Vector: TypeAlias = bytes
+
+
+class Reason(StrEnum):
+    """Why a request was not looked up, not answered from the cache, or an answer not kept. Values are metric labels."""
+
+    # bypass: the request is forwarded untouched
+    OFF = "off"
+    NO_SCOPE = "no-scope"
+    NO_TEXT = "no-text"
+    NOT_JSON = "not-json"
+    AMBIGUOUS_JSON = "ambiguous-json"
+    BODY_TOO_LARGE = "body-too-large"
+    BYPASS_RULE = "bypass-rule"
+    STREAM = "stream"
+    # miss: looked up, nothing near enough, or the look-up could not finish
+    NO_CANDIDATE = "no-candidate"
+    BELOW_THRESHOLD = "below-threshold"
+    EXACT_ONLY = "exact-only"
+    REQUESTED = "requested"
+    TOO_OLD = "too-old"
+    STORE_TROUBLE = "store-trouble"
+    EMBEDDER_TROUBLE = "embedder-trouble"
+    # not kept: forwarded and answered, but nothing was stored
+    STATUS = "status"
+    CACHE_CONTROL = "cache-control"
+    SET_COOKIE = "set-cookie"
+    VARY = "vary"
+    ENCODING = "encoding"
+    TOO_LARGE = "too-large"
+    INCOMPLETE = "incomplete"
+    REJECTED = "rejected"
+    NOT_EQUIVALENT = "not-equivalent"
+    STORE_BUSY = "store-busy"
+
+
+class Source(StrEnum):
+    """The tier that held the entry; the values of `X-Cache-Source`."""
+
+    MEMORY = "memory"
+    REDIS = "redis"
+    POSTGRES = "postgres"
+
+
+class HitKind(StrEnum):
+    """How a hit was found; the values of `detail` in `Cache-Status`."""
+
+    EXACT = "exact"
+    SEMANTIC = "semantic"
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """Scope + partition (all that must be equal) + text (what may be similar), and the keys made of them.
+
+    `text` is None when the request is exact-only by its form (see `exact_only`): nothing is embedded.
+    """
+
+    scope: bytes
+    partition: bytes
+    exact: bytes
+    text: str
+    exact_only: bool
+    model: str | None
+
+
+class Cost(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What an answer cost its first asker, in tokens, and the model it is counted under (a name from the routes file)."""
+
+    model: str = ""
+    prompt: int = 0
+    completion: int = 0
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A stored response, whole. `headers` are already the replay allow-list, `body` is decoded (no content-encoding)."""
+
+    id: str
+    route: str
+    scope: bytes
+    partition: bytes
+    exact: bytes
+    status: int
+    headers: Headers
+    body: bytes
+    asked_at: float
+    created_at: float
+    expires_at: float
+    cost: Cost = Cost()
+
+    def size(self) -> int:
+        """Bytes this entry is counted as wherever entries are bounded by bytes (512 stands for the object itself)."""
+        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers) + 512
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """An entry near the question. `similarity` is cosine in 0..1; `entry` is loaded only where it may be served."""
+
+    id: str
+    similarity: float
+    entry: Entry | None
+
+
+class Hit(msgspec.Struct, frozen=True, gc=False):
+    entry: Entry
+    kind: HitKind
+    source: Source
+    similarity: float | None
+
+
+class Miss(msgspec.Struct, frozen=True, gc=False):
+    """Forward, and show `recording` (None: do not keep) what passes by. `similarity` is the best seen, if any."""
+
+    reason: Reason
+    recording: Recording | None
+    similarity: float | None
+
+
+class Bypass(msgspec.Struct, frozen=True, gc=False):
+    reason: Reason
+
+
+class Refuse(msgspec.Struct, frozen=True, gc=False):
+    """Answer without the upstream: `only-if-cached` on a miss."""
+
+    reason: Reason
+
+
+Verdict: TypeAlias = "Hit | Miss | Bypass | Refuse"
+
+
+class Request(msgspec.Struct, gc=False):
+    """One client request as extractors and keys see it.
+
+    Header names are lower-case bytes. `path` and `upstream_path` are raw bytes as they came or will go (percent-encoding
+    untouched, no query string). `client` identifies who calls: a declared client's name, or the credentials presented.
+    """
+
+    method: str
+    path: bytes
+    query_string: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    path_params: dict[str, str]
+    upstream_path: bytes
+    client: bytes | None
+    asked_at: float

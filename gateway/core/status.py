@@ -1,0 +1,72 @@
+"""What semgate says about an answer: Cache-Status (RFC 9211), Age, X-Cache and its kin; and what a replay may carry.
+
+Header values are built from closed sets, numbers and ids only, so nothing of a client's can end up in them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gateway.core.freshness import age
+from gateway.core.messages import Bypass, Headers, Hit, Miss, Reason, Refuse
+
+# Stored headers that a replay carries. Everything else (ids, counters, dates, cookies, CORS grants) belonged to the
+# request that was answered then.
+REPLAYED = frozenset({b"content-type", b"content-language"})
+
+
+class Expose(StrEnum):
+    """`response.expose`: all cache headers; Cache-Status and Age only; nothing."""
+
+    ALL = "all"
+    STATUS = "status"
+    NONE = "none"
+
+
+def replayable(headers: Headers) -> Headers:
+    """The stored headers that strangers may see."""
+    return tuple((name, value) for name, value in headers if name in REPLAYED)
+
+
+def hit_headers(hit: Hit, expose: Expose, now: float) -> list[tuple[bytes, bytes]]:
+    if expose is Expose.NONE:
+        return []
+    entry = hit.entry
+    ttl = max(0, int(entry.expires_at - now))
+    headers = [
+        (b"cache-status", b"semgate; hit; ttl=%d; detail=%s" % (ttl, hit.kind.encode())),
+        (b"age", b"%d" % age(entry.created_at, now)),
+    ]
+    if expose is Expose.ALL:
+        headers += [
+            (b"x-cache", b"HIT"),
+            (b"x-cache-source", hit.source.encode()),
+            (b"x-cache-entry", entry.id.encode()),
+        ]
+        if hit.similarity is not None:
+            headers.append((b"x-cache-similarity", b"%.4f" % hit.similarity))
+    return headers
+
+
+def other_headers(
+    verdict: Miss | Bypass | Refuse, expose: Expose, *, stored: bool = False
+) -> list[tuple[bytes, bytes]]:
+    """Of an answer that is not a hit. `stored` only where it is known when the head goes out."""
+    if expose is Expose.NONE:
+        return []
+    match verdict:
+        case Miss(reason=Reason.REQUESTED | Reason.TOO_OLD):
+            # The client's own Cache-Control ruled a stored answer out (RFC 9211 2.2).
+            status, word = b"semgate; fwd=request", b"MISS" if verdict.recording is not None else b"BYPASS"
+        case Miss():
+            status, word = b"semgate; fwd=miss", b"MISS"
+        case Bypass(reason=reason):
+            status, word = b"semgate; fwd=bypass; detail=%s" % reason.encode(), b"BYPASS"
+        case Refuse():
+            status, word = b"semgate; detail=only-if-cached", b"MISS"  # nothing was forwarded, so there is no fwd
+    headers = [(b"cache-status", status + b"; stored" if stored else status)]
+    if expose is Expose.ALL:
+        headers.append((b"x-cache", word))
+        if isinstance(verdict, Miss) and verdict.similarity is not None:
+            headers.append((b"x-cache-similarity", b"%.4f" % verdict.similarity))
+    return headers

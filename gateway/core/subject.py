@@ -1,0 +1,210 @@
+"""A request and its route's extraction rule -> the Subject: scope, partition, text and the keys made of them.
+
+Everything is computed once, on the client's own body, and nothing is guessed: what cannot be read for certain is a
+Bypass reason. The text is taken out of the body and everything that stays is the partition, so a member that nobody
+named still keeps two requests apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.core.body import Document
+from gateway.core.extract import (
+    Body,
+    Extractors,
+    Query,
+    as_bytes,
+    first_value,
+    has_value,
+    is_present,
+)
+from gateway.core.keys import PLACEHOLDER, Keyer, canonical
+from gateway.core.messages import Reason, Request, Subject
+
+if TYPE_CHECKING:
+    from gateway.core.jsonpath import JsonPath, Place
+
+# The members `type` of a content part that is text, in the APIs that the presets cover; a part without `type` may be
+# one as well (Gemini).
+TEXT_PARTS = (None, "text", "input_text", "output_text")
+PUBLIC = "public"
+CLIENT = "client"
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """How one route reads requests. `scope` is PUBLIC, CLIENT or extractors that must all have a value; `reads_body` is
+    what the function of that name says of the rest."""
+
+    scope: str | Extractors
+    query: Extractors
+    model: Extractors
+    role: Extractors
+    stream: Extractors
+    stream_default: bool
+    bypass: Extractors
+    exact_if: Extractors
+    ignore: tuple[JsonPath, ...]
+    headers: tuple[bytes, ...]
+    exact_only: bool
+    reads_body: bool
+
+
+def reads_body(scope: str | Extractors, ignore: tuple[JsonPath, ...], *read: Extractors) -> bool:
+    """Does anything look into the body? Otherwise it is compared byte by byte and need not be JSON."""
+    everything = [extractor for extractors in read for extractor in extractors]
+    if not isinstance(scope, str):
+        everything += scope
+    return bool(ignore) or any(isinstance(extractor, Body) for extractor in everything)
+
+
+class Text(msgspec.Struct, gc=False):
+    """The text found: its pieces, where they stand in the body, and whether something else stood among them."""
+
+    pieces: list[str]
+    places: list[Place]
+    parameter: str | None
+    pure: bool
+
+
+def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document) -> Subject | Reason:
+    """Subject of a request, or the reason to bypass the cache. Consumes the document: the text and the ignored members
+    are taken out of it."""
+    if rule.scope == CLIENT and request.client is None:
+        return Reason.NO_SCOPE  # known without reading the body
+    if rule.reads_body and document.reason is not None:
+        return document.reason
+    holder = document.holder if rule.reads_body else None
+    if is_present(rule.bypass, request, holder):
+        return Reason.BYPASS_RULE
+    if _asks_for_stream(rule, request, holder):
+        return Reason.STREAM
+    scope = _read_scope(rule, keyer, request, holder)
+    if scope is None:
+        return Reason.NO_SCOPE
+    text = _read_text(rule.query, request, holder)
+    exact_only = (
+        rule.exact_only
+        or not text.pure
+        or first_value(rule.role, request, holder) not in (None, "user")
+        or is_present(rule.exact_if, request, holder)
+    )
+    if text.pure and not any(piece.strip() for piece in text.pieces):
+        return Reason.NO_TEXT
+    model = first_value(rule.model, request, holder)
+    if not exact_only:
+        for container, key in text.places:
+            container[key] = PLACEHOLDER  # type: ignore[index]
+    partition = keyer.partition(
+        scope,
+        request.method.encode(),
+        request.upstream_path,
+        _query_string(request.query_string, None if exact_only else text.parameter),
+        as_bytes(model),
+        *_headers(rule.headers, request),
+        b"exact" if exact_only else b"similar",
+        _rest_of_body(rule, request, holder),
+    )
+    return Subject(
+        scope=scope,
+        partition=partition,
+        exact=keyer.exact(partition, [piece.encode("utf-8", "surrogateescape") for piece in text.pieces]),
+        text="\n".join(text.pieces),
+        exact_only=exact_only,
+        model=None if model is None else str(model),
+    )
+
+
+def _asks_for_stream(rule: Rule, request: Request, holder: list[object] | None) -> bool:
+    if not rule.stream:
+        return False
+    value = first_value(rule.stream, request, holder)
+    return rule.stream_default if value is None else value is not False
+
+
+def _read_scope(rule: Rule, keyer: Keyer, request: Request, holder: list[object] | None) -> bytes | None:
+    if rule.scope == PUBLIC:
+        return keyer.scope(b"public")
+    if rule.scope == CLIENT:
+        assert request.client is not None
+        return keyer.scope(b"client", request.client)
+    parts: list[bytes] = [b"extracted"]
+    for extractor in rule.scope:
+        assert not isinstance(extractor, str)
+        values = [value for value in extractor.values(request, holder) if has_value(value)]
+        if not values:
+            return None
+        parts += [extractor.text.encode(), len(values).to_bytes(8, "big"), *(as_bytes(value) for value in values)]
+    return keyer.scope(*parts)
+
+
+def _read_text(query: Extractors, request: Request, holder: list[object] | None) -> Text:
+    """Pieces of the first extractor that finds any text or anything that is not text."""
+    text = Text([], [], None, True)
+    for extractor in query:
+        match extractor:
+            case Body(path=path):
+                if holder is not None:
+                    for place in path.places(holder):
+                        _read_part(place, text, deep=True)
+            case Query(name=name):
+                text.pieces = [str(value) for value in extractor.values(request, holder)]
+                text.parameter = name
+            case _:
+                text.pieces = [str(value) for value in extractor.values(request, holder)]
+        if text.pieces or not text.pure:
+            break
+    return text
+
+
+def _read_part(place: Place, text: Text, *, deep: bool) -> None:
+    container, key = place
+    match container[key]:  # type: ignore[index]
+        case str(piece):
+            text.pieces.append(piece)
+            text.places.append(place)
+        case None:
+            pass
+        case list(parts) if deep:
+            for index in range(len(parts)):
+                _read_part((parts, index), text, deep=False)
+        case dict(part) if isinstance(part.get("text"), str) and part.get("type") in TEXT_PARTS:
+            text.pieces.append(part["text"])
+            text.places.append((part, "text"))
+        case _:
+            text.pure = False
+
+
+def _headers(names: tuple[bytes, ...], request: Request) -> list[bytes]:
+    """Per header one part: its values, in order, each on a line of its own (a value holds no line break)."""
+    found = dict.fromkeys(names, b"")
+    for name, value in request.headers:
+        if name in found:
+            found[name] += value + b"\n"
+    return list(found.values())
+
+
+def _query_string(raw: bytes, text_parameter: str | None) -> bytes:
+    """The raw query string without the parameter that is the text."""
+    if text_parameter is None or not raw:
+        return raw
+    fields = raw.split(b"&")
+    return b"&".join(field for field in fields if _field_name(field) != text_parameter)
+
+
+def _field_name(field: bytes) -> str:
+    pairs = parse_qsl(
+        field.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="surrogateescape", separator="&"
+    )
+    return pairs[0][0] if pairs else ""
+
+
+def _rest_of_body(rule: Rule, request: Request, holder: list[object] | None) -> bytes:
+    if holder is None:
+        return b"raw:" + request.body
+    for path in rule.ignore:
+        path.remove(holder)
+    return b"json:" + canonical(holder)

@@ -1,0 +1,119 @@
+"""Every error semgate raises on purpose, in one tree; each class says whose fault it is and its HTTP status.
+
+    SemgateError
+    ├── ConfigError                 the operator's: the routes file is wrong (start and reload refuse it)
+    ├── ClientError                 the client's
+    │   ├── Unauthorized       401
+    │   ├── NoRoute            404
+    │   ├── MethodNotAllowed   405
+    │   ├── RequestTimeout     408
+    │   └── RequestTooLarge    413
+    ├── NotCached              504  nobody's: `only-if-cached` and nothing is cached (RFC 9111, 5.2.1.7)
+    ├── UpstreamError          502  the upstream's
+    │   └── UpstreamTimeout    504
+    └── CacheTrouble                ours; the engine catches it by name, and the client never sees it
+        ├── StoreError              a store is down, late or holds something unreadable
+        ├── EmbedError              an embedder is down or late
+        │   └── TextUnfit           longer than the model's window, or words it does not know: exact-only, nobody's fault
+        └── Undecodable             an answer's content-encoding is unknown, or its bytes are not what it says
+            └── DecodedTooLarge     an answer is larger than allowed once decoded
+
+Adapters translate foreign errors into these at one seam. Messages name the setting or upstream at fault and what to
+do; they never hold a secret, a scope or a question.
+"""
+
+from __future__ import annotations
+
+
+class SemgateError(Exception):
+    """Root of the tree. `status` is the HTTP status a client would see, `title` the problem+json title."""
+
+    status = 500
+    title = "Internal error"
+
+
+class ConfigError(SemgateError):
+    """The routes file, or what it names, cannot be used; the message says which setting and what to do."""
+
+    title = "Configuration error"
+
+
+class ClientError(SemgateError):
+    status = 400
+    title = "Bad request"
+
+
+class Unauthorized(ClientError):
+    status = 401
+    title = "Unauthorized"
+
+
+class NoRoute(ClientError):
+    status = 404
+    title = "No such route"
+
+
+class MethodNotAllowed(ClientError):
+    """`allow` lists the methods that the path does have."""
+
+    status = 405
+    title = "Method not allowed"
+
+    def __init__(self, detail: str, allow: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+
+class RequestTimeout(ClientError):
+    status = 408
+    title = "Request body stopped arriving"
+
+
+class RequestTooLarge(ClientError):
+    status = 413
+    title = "Request body too large"
+
+
+class NotCached(SemgateError):
+    status = 504
+    title = "Not in the cache"
+
+
+class UpstreamError(SemgateError):
+    """An upstream could not be reached or broke before its answer's head. `upstream` is its name in the routes file."""
+
+    status = 502
+    title = "Upstream failed"
+
+    def __init__(self, detail: str, upstream: str) -> None:
+        super().__init__(detail)
+        self.upstream = upstream
+
+
+class UpstreamTimeout(UpstreamError):
+    status = 504
+    title = "Upstream timed out"
+
+
+class CacheTrouble(SemgateError):
+    title = "Cache trouble"
+
+
+class StoreError(CacheTrouble):
+    pass
+
+
+class EmbedError(CacheTrouble):
+    pass
+
+
+class TextUnfit(EmbedError):
+    pass
+
+
+class Undecodable(CacheTrouble):
+    pass
+
+
+class DecodedTooLarge(Undecodable):
+    pass

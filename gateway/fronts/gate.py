@@ -1,0 +1,205 @@
+"""The Gate of one path: who calls, how much body, which of the path's routes; then the route's cache takes over.
+
+Routes may share a path and be told apart by method and model, so the body is read here, once, and bounded: over a
+route's `max_body` the request streams on uncached, over the server's bound it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from gateway.core.asgi import BODY, DROP_HEADERS, UPSTREAM_PATH, Message, Receive, Scope, Send
+from gateway.core.body import Document
+from gateway.core.extract import Extractors, first_value
+from gateway.core.messages import Reason, Request
+from gateway.core.policy import ModelPattern
+from gateway.core.routing import decode_variables
+from gateway.errors import MethodNotAllowed, NoRoute, RequestTooLarge, SemgateError
+from gateway.fronts.asgi import CacheMiddleware
+from gateway.fronts.clients import Clients
+from gateway.fronts.problem import send_problem
+
+# Wishes to this cache are not the upstream's business.
+_WISHES = frozenset({b"x-cache-threshold", b"x-cache-ttl"})
+
+# How much of a refused body is read, and for how long, before the answer.
+DRAIN_BYTES = 16 << 20
+DRAIN_SECONDS = 2.0
+
+
+class GatedRoute(msgspec.Struct, frozen=True):
+    """One route behind a gate. `upstream_path` maps the raw path and its raw variables to the raw path asked for."""
+
+    name: str
+    methods: frozenset[str]
+    models: tuple[ModelPattern, ...]
+    model: Extractors
+    max_body: int
+    upstream_path: Callable[[bytes, dict[str, bytes]], bytes]
+    middleware: CacheMiddleware
+
+
+class Admitted(msgspec.Struct, gc=False):
+    """A request that may go on. `document` is None where the body is too large to be read for the cache."""
+
+    route: GatedRoute
+    request: Request
+    document: Document | None
+    receive: Receive
+
+
+class ClientLeft(Exception):
+    """The client went away before its request was complete: there is nobody to answer."""
+
+
+class Gate:
+    """`max_request_body` in bytes; routes in the order of the file."""
+
+    def __init__(self, path: str, routes: tuple[GatedRoute, ...], clients: Clients, max_request_body: int) -> None:
+        self._path = path
+        self._by_method: dict[str, list[GatedRoute]] = {}
+        for route in routes:
+            for method in route.methods:
+                self._by_method.setdefault(method, []).append(route)
+        self._clients = clients
+        self._limit = max_request_body
+        self._by_model = any(route.models for route in routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, variables: dict[str, bytes]) -> None:
+        """Answer one request of this path; what is wrong with the request itself becomes problem+json."""
+        try:
+            admitted = await self._admit(scope, receive, variables)
+        except SemgateError as error:
+            await send_problem(send, error)
+            return
+        except ClientLeft:
+            return
+        middleware = admitted.route.middleware
+        if admitted.document is None:
+            await middleware.bypass(Reason.BODY_TOO_LARGE, scope, admitted.receive, send)
+        else:
+            await middleware.serve(admitted.request, admitted.document, scope, admitted.receive, send)
+
+    async def _admit(self, scope: Scope, receive: Receive, variables: dict[str, bytes]) -> Admitted:
+        asked_at = time.time()
+        method = scope["method"]
+        routes = self._by_method.get(method)
+        if routes is None:
+            raise MethodNotAllowed(f"{self._path} does not take {method}", tuple(sorted(self._by_method)))
+        headers = list(scope["headers"])
+        caller = self._clients.identify(headers)
+        scope[DROP_HEADERS] = _WISHES if caller.key_header is None else _WISHES | {caller.key_header}
+        declared = _declared_length(headers)
+        if declared is not None and declared > self._limit:
+            if not any(name == b"expect" for name, _ in headers):  # who expects a word first sends nothing yet
+                await self._drain(receive)
+            raise self._too_large()
+        # Where the model decides, the body must be read whole to know whose it is.
+        body, receive = await self._read(receive, declared, self._limit if self._by_model else routes[0].max_body)
+        request = Request(
+            method=method,
+            path=scope["raw_path"],
+            query_string=scope["query_string"],
+            headers=headers,
+            body=body or b"",
+            path_params=decode_variables(variables) if variables else {},
+            upstream_path=b"",
+            client=caller.identity,
+            asked_at=asked_at,
+        )
+        route, document = routes[0], None
+        if body is not None:
+            scope[BODY] = body
+            document = Document(body)
+            if self._by_model:
+                route = self._choose(routes, request, document)
+            if len(body) > route.max_body:
+                document = None
+        request.upstream_path = route.upstream_path(request.path, variables)
+        scope[UPSTREAM_PATH] = request.upstream_path
+        return Admitted(route, request, document, receive)
+
+    def _choose(self, routes: list[GatedRoute], request: Request, document: Document) -> GatedRoute:
+        """The first route whose `models` match (case matters); one without takes any."""
+        model = None
+        for route in routes:
+            if not route.models:
+                return route
+            model = first_value(route.model, request, document.holder)
+            if any(each.pattern.fullmatch(str(model)) for each in route.models if model is not None):
+                return route
+        named = "a request without a model" if model is None else f"the model {str(model)[:100]!r}"
+        raise NoRoute(f"no route of {self._path} takes {named}")
+
+    def _too_large(self) -> RequestTooLarge:
+        return RequestTooLarge(f"the request body exceeds server.max_request_body ({self._limit} bytes)")
+
+    async def _read(self, receive: Receive, declared: int | None, keep_at_most: int) -> tuple[bytes | None, Receive]:
+        """The whole body if it is at most `keep_at_most` bytes, else None and a receive that plays it from its start."""
+        message = await self._next(receive)
+        body: bytes = message.get("body", b"")
+        # A server may announce more even after the last byte; where the length was declared, no need to ask.
+        more = message.get("more_body", False) and len(body) != declared
+        if not more and len(body) <= keep_at_most:
+            return body, receive
+        chunks, size = [body], len(body)
+        while more and size <= keep_at_most:
+            message = await self._next(receive)
+            more = message.get("more_body", False) and size + len(message.get("body", b"")) != declared
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+        if size > self._limit:
+            await self._drain(receive)
+            raise self._too_large()
+        if size <= keep_at_most:
+            return b"".join(chunks), receive
+        return None, self._replay(chunks, more, receive)
+
+    def _replay(self, chunks: list[bytes], more: bool, receive: Receive) -> Receive:
+        """Play what was read, then the rest, refusing it beyond the server's bound."""
+        size = sum(map(len, chunks))
+
+        async def play() -> Message:
+            nonlocal size
+            if chunks:
+                body = b"".join(chunks)
+                chunks.clear()
+                return {"type": "http.request", "body": body, "more_body": more}
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._limit:
+                await self._drain(receive)
+                raise self._too_large()
+            return message
+
+        return play
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read on for a little: a client that is still sending when the connection closes never sees the answer."""
+        size = 0
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while size < DRAIN_BYTES:
+                    message = await receive()
+                    size += len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
+
+    async def _next(self, receive: Receive) -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        return message
+
+
+def _declared_length(headers: list[tuple[bytes, bytes]]) -> int | None:
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return None

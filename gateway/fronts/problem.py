@@ -1,0 +1,39 @@
+"""semgate's own errors as RFC 9457 problem+json. An upstream's errors pass as they are and never come through here."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+
+from gateway.core.asgi import Send
+from gateway.errors import MethodNotAllowed, SemgateError, Unauthorized, UpstreamError
+
+
+async def send_problem(send: Send, error: SemgateError, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    """Answer with the error's status; `headers` are added."""
+    body = problem_body(error)
+    extra = list(headers or [])
+    if isinstance(error, MethodNotAllowed):
+        extra.append((b"allow", ", ".join(error.allow).encode()))
+    if isinstance(error, Unauthorized):
+        extra.append((b"www-authenticate", b'Bearer realm="semgate"'))
+    head = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": head + extra})
+    await send({"type": "http.response.body", "body": body})
+
+
+def problem_body(error: SemgateError) -> bytes:
+    members: dict[str, object] = {
+        "type": "about:blank",
+        "title": error.title or HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": str(error),
+    }
+    if isinstance(error, UpstreamError):
+        members["upstream"] = error.upstream
+    return msgspec.json.encode(members)

@@ -1,0 +1,41 @@
+"""Notices that the client has left while its answer is still being made or sent.
+
+A server's `send` need not raise then (Granian's does not): only `receive` tells. Listening costs a task, so it begins
+after a moment: answers that come at once never pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.core.asgi import Receive
+from gateway.proxy.body import RequestBody
+
+BEGIN_AFTER = 0.05
+
+
+class Departure:
+    """Calls `left` once when the client goes, unless `stop` came first. `receive` is nobody else's until then."""
+
+    def __init__(self, receive: Receive, body: RequestBody, left: Callable[[], None]) -> None:
+        self._receive = receive
+        self._body = body
+        self._left = left
+        self._task: asyncio.Task[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(BEGIN_AFTER, self._begin, loop)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        await self._body.wait_until_read()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left()

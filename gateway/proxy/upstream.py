@@ -1,0 +1,256 @@
+"""One upstream: its pool of connections, and one try at an answer. All that aiohttp may raise is translated here.
+
+A try ends in an Answer (whatever its status) or a Failure before the answer's head; who tries again, and where, is
+not decided here. The request target and the headers reach the wire as the client wrote them: aiohttp is told to
+re-quote, decode, add and follow nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import ssl
+from functools import lru_cache
+from typing import Protocol
+
+import aiohttp
+import msgspec
+from aiohttp import hdrs
+from yarl import URL
+
+from gateway.errors import RequestTimeout, UpstreamError, UpstreamTimeout
+from gateway.proxy.answer import Answer
+from gateway.proxy.body import Deadline, RequestBody
+from gateway.proxy.headers import NOT_FORWARDED, request_headers, response_headers, text
+
+# uvicorn and Node close a connection that was idle for 5 s. Leaving it before they do keeps a request from being
+# written into a closing connection, which for a POST cannot be repaired (RFC 9110, 9.2.2). httpx and the SDKs on it
+# give connections up after 5 s as well, so the gateway reconnects hardly more often than its clients would.
+KEEPALIVE = 4.0
+MAX_HEADER = 65536
+MAX_HEADERS = 1000
+URLS_REMEMBERED = 512
+
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+CONNECT = "connect"
+TIMEOUT = "timeout"
+PROTOCOL = "protocol"
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """Where requests go. Header names are lower-case; times are seconds; `attempts` counts all tries.
+
+    `retry_on` holds "connect" (no connection, or it broke before the answer's head), "timeout" (no head in time) and
+    statuses. A path in `url` is put before the request's; user and password in it become an Authorization header.
+    `ca` is a PEM file ("": the system's), `proxy` an http:// URL ("": none), `connections` the most open at once.
+    """
+
+    name: str
+    url: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    connect_timeout: float = 5.0
+    first_byte_timeout: float = 60.0
+    idle_timeout: float = 60.0
+    attempts: int = 1
+    retry_on: frozenset[str | int] = frozenset((CONNECT, 502, 503, 504))
+    verify: bool = True
+    ca: str = ""
+    proxy: str = ""
+    connections: int = 512
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One request for an upstream. `path` and `query` are raw bytes; `dropped` names headers not to forward."""
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: tuple[tuple[bytes, bytes], ...] | list[tuple[bytes, bytes]]
+    dropped: frozenset[bytes]
+    body: RequestBody
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """No answer. `kind` is what `retry_on` may hold, or "protocol"."""
+
+    kind: str
+    error: UpstreamError
+
+
+class Source(Protocol):
+    """What can answer a call: a pool of connections to an upstream, or a fixed answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def attempts(self) -> int: ...
+
+    @property
+    def retry_on(self) -> frozenset[str | int]: ...
+
+    async def ask(self, call: Call) -> Answer | Failure: ...
+
+    async def close(self) -> None: ...
+
+
+class Pool:
+    """The connections to one upstream; made on the first call, shared by all routes that name it.
+
+    Raises ValueError where the upstream cannot be used as it is written, OSError where its `ca` cannot be read.
+    """
+
+    def __init__(self, upstream: Upstream) -> None:
+        url = _http_url("url", upstream.url)
+        if upstream.proxy:
+            _http_url("proxy", upstream.proxy)
+        self.name = upstream.name
+        self.attempts = upstream.attempts
+        self.retry_on = upstream.retry_on
+        self._upstream = upstream
+        self._base = str(url.with_user(None).with_query(None).with_fragment(None)).rstrip("/")
+        own = _own_headers(upstream, url)
+        self._own = [(name.decode("ascii"), text(value)) for name, value in own]
+        self._unwanted = NOT_FORWARDED | {name for name, _ in own}
+        self._tls = _tls(upstream) if url.scheme == "https" else True
+        self._url = lru_cache(URLS_REMEMBERED)(self._build_url)
+        self._idle = upstream.idle_timeout if upstream.idle_timeout != upstream.first_byte_timeout else None
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def ask(self, call: Call) -> Answer | Failure:
+        """One try. Raises what went wrong on the client's side while its body was streamed: ClientError, ClientLeft."""
+        session = self._session or self._open()
+        headers = request_headers(call.headers, self._unwanted, call.dropped)
+        headers += self._own
+        url = self._url(call.path, call.query)
+        body = call.body
+        try:
+            if (whole := body.whole) is not None:
+                response = await session.request(
+                    call.method, url, headers=headers, data=whole or None, allow_redirects=False
+                )
+            else:
+                response = await self._send_large(session, call.method, url, headers, body)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            if body.trouble is not None:
+                raise body.trouble from error
+            return self._failure(error)
+        if response.status == 101:
+            response.close()
+            return Failure(PROTOCOL, UpstreamError(f"upstream {self.name!r} switched protocols unasked", self.name))
+        if self._idle is not None and (connection := response.connection) is not None:
+            # sock_read has waited for the head; from here on it measures the gaps in the body.
+            protocol = connection.protocol
+            assert protocol is not None
+            protocol.read_timeout = self._idle
+            protocol.start_timeout()
+        return Answer(self.name, response.status, response_headers(response.raw_headers), response=response)
+
+    async def close(self) -> None:
+        """Close all connections; calls in flight break."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    async def _send_large(
+        self, session: aiohttp.ClientSession, method: str, url: URL, headers: list[tuple[str, str]], body: RequestBody
+    ) -> aiohttp.ClientResponse:
+        if body.content_length is not None:
+            headers.append((hdrs.CONTENT_LENGTH, str(body.content_length)))
+        timer = asyncio.timeout(None)
+        deadline = Deadline(timer, self._upstream.idle_timeout, self._upstream.first_byte_timeout)
+        try:
+            async with timer:
+                return await session.request(
+                    method, url, headers=headers, data=body.pieces(deadline), allow_redirects=False
+                )
+        except TimeoutError as error:
+            if timer.expired() and deadline.client_is_due:
+                raise RequestTimeout("the request body stopped arriving") from error
+            raise
+        finally:
+            deadline.lift()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise UpstreamError(f"upstream {self.name!r}: its connections are closed", self.name)
+        upstream = self._upstream
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=upstream.connections, keepalive_timeout=KEEPALIVE, ssl=self._tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=upstream.connect_timeout, sock_read=upstream.first_byte_timeout
+            ),
+            skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE),
+            auto_decompress=False,
+            trust_env=False,
+            proxy=upstream.proxy or None,
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
+            max_headers=MAX_HEADERS,
+        )
+        return self._session
+
+    def _build_url(self, path: bytes, query: bytes) -> URL:
+        target = self._base + text(path)
+        return URL(f"{target}?{text(query)}" if query else target, encoded=True)
+
+    def _failure(self, error: aiohttp.ClientError | TimeoutError) -> Failure:
+        who, upstream = f"upstream {self.name!r}", self._upstream
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                detail = f"{who}: no connection within {upstream.connect_timeout:g} s (timeout.connect)"
+                return Failure(CONNECT, UpstreamTimeout(detail, self.name))
+            case TimeoutError():
+                detail = f"{who}: no answer within {upstream.first_byte_timeout:g} s (timeout.first_byte)"
+                return Failure(TIMEOUT, UpstreamTimeout(detail, self.name))
+            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+                return Failure(CONNECT, UpstreamError(f"{who}: TLS failed: {_reason(error)}", self.name))
+            case aiohttp.ClientConnectorError():
+                return Failure(CONNECT, UpstreamError(f"{who}: no connection: {_reason(error)}", self.name))
+            case aiohttp.ClientHttpProxyError():
+                detail = f"{who}: its proxy refused the connection with status {error.status}"
+                return Failure(CONNECT, UpstreamError(detail, self.name))
+            case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+                return Failure(PROTOCOL, UpstreamError(f"{who}: its answer is not valid HTTP", self.name))
+            case _:
+                return Failure(CONNECT, UpstreamError(f"{who}: closed the connection before its answer", self.name))
+
+
+def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError) -> str:
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else error.os_error
+    return f"{error.host}:{error.port}: {cause}"
+
+
+def _http_url(setting: str, value: str) -> URL:
+    url = URL(value)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"{setting}: not an http:// or https:// URL")
+    return url
+
+
+def _own_headers(upstream: Upstream, url: URL) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers to set. User and password of the URL are taken out of it: aiohttp would refuse a client's own
+    Authorization beside them."""
+    for name, value in upstream.headers:
+        if not TOKEN.fullmatch(name) or CONTROL.search(value):
+            # Never the value: it may be a secret (one that was read from a file with its last newline, say).
+            raise ValueError(f"headers.{text(name)}: its name or value may not stand in a header")
+    if not url.user or any(name == b"authorization" for name, _ in upstream.headers):
+        return upstream.headers
+    pair = base64.b64encode(f"{url.user}:{url.password or ''}".encode())
+    return (*upstream.headers, (b"authorization", b"Basic " + pair))
+
+
+def _tls(upstream: Upstream) -> ssl.SSLContext:
+    """One context for all of the upstream's connections: loading the authorities takes milliseconds."""
+    context = ssl.create_default_context(cafile=upstream.ca or None)
+    if not upstream.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context

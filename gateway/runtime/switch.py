@@ -1,0 +1,42 @@
+"""The outermost ASGI layer: the current generation's gates answer their paths, Litestar answers `/-/`, nothing else exists.
+
+It stands in front of Litestar's router, as that one rewrites paths and costs more than a whole exact hit. A request
+keeps the generation it began with.
+"""
+
+from __future__ import annotations
+
+from gateway.core.asgi import App, Receive, Scope, Send
+from gateway.errors import NoRoute
+from gateway.fronts.problem import send_problem
+from gateway.runtime.compile import Generation
+
+ADMIN = b"/-/"
+HEALTH = b"/health"
+READY = "/-/ready"
+
+
+class Switch:
+    """`generation` is None until the gateway has started; then it is replaced by one assignment."""
+
+    def __init__(self, admin: App) -> None:
+        self.generation: Generation | None = None
+        self._admin = admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        generation = self.generation
+        if scope["type"] != "http" or generation is None:
+            await self._admin(scope, receive, send)
+            return
+        path = scope["raw_path"]
+        found = generation.router.find(path)
+        if found is not None:
+            gate, variables = found
+            await gate(scope, receive, send, variables)
+        elif path.startswith(ADMIN):
+            await self._admin(scope, receive, send)
+        elif path == HEALTH:
+            await self._admin({**scope, "path": READY, "raw_path": READY.encode()}, receive, send)
+        else:
+            shown = path[:200].decode("latin-1")
+            await send_problem(send, NoRoute(f"no route has the path {shown!r}; routes.yaml names the ones there are"))

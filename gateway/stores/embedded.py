@@ -1,0 +1,112 @@
+"""The embedded PostgreSQL: one server process per data folder, shared by every gateway that names the folder.
+
+Who uses it is known by kernel locks, not by a list of pids: each user holds a shared lock on `postgres.users` and a
+`kill -9` lets go of it, so there is never a stale user to count. Starting and stopping happen under `postgres.lock`;
+whoever leaves last (gets `postgres.users` exclusively) stops the server. A server that outlived its gateway is found by
+its `postmaster.pid` and taken over. How a server process is made and watched is in `postmaster`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.errors import ConfigError, StoreError
+from gateway.stores import cluster, postmaster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_TIMEOUT = 60.0
+STOP_TIMEOUT = 30.0
+
+
+class EmbeddedPostgres:
+    """A share in the PostgreSQL that lives in `data_dir/postgres`.
+
+    `start` is idempotent: called again it restarts a server that died. Both methods block (tens of milliseconds; about
+    0.6 s the first time ever): call them outside the event loop or in a thread. `opened_up` lists the folders that
+    everybody may pass through since then (never list), because PostgreSQL does not run as root; empty for others.
+    """
+
+    def __init__(self, data_dir: str | Path, *, max_connections: int = 100) -> None:
+        """`max_connections` bounds the server's connections: workers x pool, and some for operators."""
+        self.data_dir = Path(data_dir).expanduser().resolve()
+        self._pgdata = self.data_dir / "postgres"
+        self._max_connections = max_connections
+        self.opened_up: list[Path] = []
+        self._share: int | None = None
+        self._process: postmaster.Process | None = None
+
+    def start(self) -> str:
+        """The server's URL, once it answers. Raises ConfigError for a data folder that cannot be used, and StoreError
+        when the server does not come up."""
+        owner = cluster.prepare_folder(self.data_dir)
+        self.opened_up += cluster.let_server_reach(self.data_dir)
+        with self._exclusively():
+            if self._process is not None and self._process.has_ended():
+                self._let_go_of_process()
+            fresh = cluster.initialise(self._pgdata, owner)
+            running = postmaster.find(self._pgdata)
+            if running is None:
+                running, self._process = postmaster.launch(
+                    self._pgdata, owner, fresh=fresh, max_connections=self._max_connections, timeout=START_TIMEOUT
+                )
+            if self._share is None:
+                self._share = _open_lock(self.data_dir / "postgres.users")
+                fcntl.flock(self._share, fcntl.LOCK_SH)
+            return running.url
+
+    def stop(self) -> None:
+        """Give the share back; the server stops if nobody else has one. Raises StoreError if it does not stop."""
+        if self._share is None:
+            return
+        with self._exclusively():
+            share, self._share = self._share, None
+            try:
+                fcntl.flock(share, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if self._process is not None:
+                    self._process.leave_running()
+                return
+            finally:
+                os.close(share)
+            postmaster.shut_down(self._pgdata, STOP_TIMEOUT)
+            self._let_go_of_process()
+
+    def _let_go_of_process(self) -> None:
+        if self._process is not None:
+            self._process.reap()
+            self._process = None
+
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Hold the start/stop lock; another gateway may be initialising the folder, which takes a second or two."""
+        lock = _open_lock(self.data_dir / "postgres.lock")
+        try:
+            deadline = time.monotonic() + START_TIMEOUT
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise StoreError(
+                            f"embedded postgres: {self.data_dir}: another process has been starting or stopping it "
+                            f"for {START_TIMEOUT:.0f} s"
+                        ) from None
+                    time.sleep(0.01)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(f"server.data_dir: {path.parent} cannot be written: {error.strerror}") from error

@@ -1,0 +1,107 @@
+"""`explain`: everything filled in, nothing leaked, and still a routes file."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.config.explain import MASK, explain
+from gateway.config.load import read
+from gateway.config.preset import fill
+from gateway.errors import ConfigError
+
+CASES = Path(__file__).parent / "cases"
+ENV = {"SECRET": "s3cr3t-value-that-nobody-may-see", "DIGITS": "12", "NO": "false"}
+FINE = [path.stem for path in sorted(CASES.glob("fine-*.yaml"))]
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_what_it_prints_is_the_same_route_written_out(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "routes.yaml"
+    path.write_text(literally((CASES / f"{name}.yaml").read_text("utf-8")))
+    loaded = read(path, {})
+    assert loaded.settings is not None, loaded.problems
+    for route in loaded.settings.routes:
+        explained = tmp_path / "explained.yaml"
+        # Only the digest key is judged by what it is.
+        explained.write_text(explain(loaded, route.name).replace(f"digest_key: '{MASK}'", f"digest_key: {'x' * 16}"))
+        again = read(explained, {})
+        assert again.settings is not None, again.problems
+        (read_again,) = again.settings.routes
+        wanted, got = fill(route, loaded.settings.defaults), fill(read_again, again.settings.defaults)
+        if route.match == "exact":
+            got = msgspec.structs.replace(got, embedder=wanted.embedder)
+        assert got == wanted
+        assert again.settings.upstreams.keys() <= loaded.settings.upstreams.keys()
+
+
+def literally(text: str) -> str:
+    """A file with its variables' values written into it: what comes from outside is masked by `explain`."""
+    text = text.replace('workers: "${DIGITS}"', "workers: 12").replace('open: "${NO}"', "open: false")
+    for name, value in ENV.items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_no_secret_is_printed(name: str) -> None:
+    loaded = read(CASES / f"{name}.yaml", ENV)
+    assert loaded.settings is not None
+    for route in loaded.settings.routes:
+        text = explain(loaded, route.name)
+        assert "s3cr3t" not in text
+        assert "pass@" not in text
+
+
+def test_credentials_are_masked_even_where_the_file_has_them_in_plain(tmp_path: Path) -> None:
+    path = tmp_path / "routes.yaml"
+    path.write_text(
+        """
+version: 1
+server: {digest_key: 0123456789abcdef, admin: {token: plain-secret}}
+clients: [{name: web, key: plain-secret}]
+stores: {postgres: {url: "postgresql://me:plain-secret@db/x"}}
+embedders: {default: {type: openai, model: m, api_key: plain-secret}}
+upstreams:
+  api:
+    url: https://api.example.com
+    headers: {authorization: Bearer plain-secret, X-Auth-Token: plain-secret, X-Team: blue}
+    proxy: http://me:plain-secret@proxy:3128
+    fallback: [{upstream: other}]
+  other: {url: https://other.example.com, headers: {cookie: a=plain-secret}}
+routes:
+  - {name: ask, path: /ask, upstream: api, preset: json-query, scope: client}
+"""
+    )
+    loaded = read(path, {})
+    assert loaded.settings is not None, loaded.problems
+    text = explain(loaded, "ask")
+    assert "plain-secret" not in text
+    assert "X-Team: blue" in text
+    assert "other.example.com" in text
+
+
+def test_every_bound_is_listed_with_its_default() -> None:
+    text = explain(read(CASES / "fine-small.yaml", {}), "ask")
+    for line in (
+        "max_request_body: 100MiB",
+        "max_connections: 1024",
+        "promote_at: 3000",
+        "max_bytes: 256MiB",
+        "queue: 256",
+        "first_byte: 1m",
+        "attempts: 1",
+        "max_entries: 1000000",
+        "ttl: 24h",
+        "hit: 0.95",
+        "top_k: 5",
+    ):
+        assert line in text
+    assert "# Preset json-query, version 1." in text
+
+
+def test_a_broken_file_and_an_unknown_route_are_said_so() -> None:
+    with pytest.raises(ConfigError, match="there is no route `nope`; the file has `ask`"):
+        explain(read(CASES / "fine-small.yaml", {}), "nope")
+    with pytest.raises(ConfigError, match="has errors"):
+        explain(read(CASES / "missing-version.yaml", {}), "ask")
