@@ -3,14 +3,17 @@
     SemgateError
     ├── ConfigError                 the operator's: the routes file is wrong (start and reload refuse it)
     ├── ClientError                 the client's
+    │   ├── AmbiguousRequest   400
     │   ├── Unauthorized       401
     │   ├── NoRoute            404
     │   ├── MethodNotAllowed   405
     │   ├── RequestTimeout     408
-    │   └── RequestTooLarge    413
+    │   ├── RequestTooLarge    413
+    │   └── NoWebSockets       426
     ├── NotCached              504  nobody's: `only-if-cached` and nothing is cached (RFC 9111, 5.2.1.7)
     ├── UpstreamError          502  the upstream's
-    │   └── UpstreamTimeout    504
+    │   ├── UpstreamTimeout    504
+    │   └── UpstreamResting    503  it failed again and again, and is left alone for a while
     └── CacheTrouble                ours; the engine catches it by name, and the client never sees it
         ├── StoreError              a store is down, late or holds something unreadable
         ├── EmbedError              an embedder is down or late
@@ -41,6 +44,12 @@ class ConfigError(SemgateError):
 class ClientError(SemgateError):
     status = 400
     title = "Bad request"
+
+
+class AmbiguousRequest(ClientError):
+    """Two readers could take the request for two things (RFC 9112, 3.2 and 6.1)."""
+
+    title = "Ambiguous request"
 
 
 class Unauthorized(ClientError):
@@ -74,6 +83,13 @@ class RequestTooLarge(ClientError):
     title = "Request body too large"
 
 
+class NoWebSockets(ClientError):
+    """426 with `Upgrade: HTTP/1.1` (RFC 9110, 15.5.22): clients that can do both take it as a word to use plain HTTP."""
+
+    status = 426
+    title = "No WebSockets here"
+
+
 class NotCached(SemgateError):
     status = 504
     title = "Not in the cache"
@@ -93,6 +109,17 @@ class UpstreamError(SemgateError):
 class UpstreamTimeout(UpstreamError):
     status = 504
     title = "Upstream timed out"
+
+
+class UpstreamResting(UpstreamError):
+    """`retry_after`: whole seconds until it is worth while to ask again, 1 at least."""
+
+    status = 503
+    title = "Upstream left alone"
+
+    def __init__(self, detail: str, upstream: str, retry_after: int) -> None:
+        super().__init__(detail, upstream)
+        self.retry_after = retry_after
 
 
 class CacheTrouble(SemgateError):

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from gateway.config.findings import Draft, Findings
 from gateway.config.problem import Problem
+from gateway.config.rules_credentials import check_credentials
+from gateway.config.rules_fallback import check_fallbacks
 from gateway.config.rules_process import check_clients, check_embedders, check_server, check_stores
 from gateway.config.rules_route import check_routes
+from gateway.config.rules_serving import check_serving
 from gateway.config.rules_upstream import check_upstreams
 
-RULES = (check_server, check_clients, check_stores, check_embedders, check_upstreams, check_routes)
+RULES = (
+    check_server,
+    check_clients,
+    check_stores,
+    check_embedders,
+    check_upstreams,
+    check_fallbacks,
+    check_credentials,
+    check_routes,
+    check_serving,
+)
 
 
 def check(draft: Draft) -> tuple[Problem, ...]:

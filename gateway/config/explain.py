@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import compress
 
 import yaml
 
 from gateway.config.load import Loaded
 from gateway.config.model import File, Upstream
 from gateway.config.plain import plain
-from gateway.config.preset import fill
+from gateway.config.preset import fill, presets
 from gateway.config.problem import Place, json_path
+from gateway.config.rules_credentials import CREDENTIALS
+from gateway.config.rules_fallback import reachable
 from gateway.config.rules_route import SEMANTIC_OPTIONS
-from gateway.config.rules_upstream import CREDENTIALS, NETWORK_OPTIONS, reachable
+from gateway.config.rules_serving import IDLE_COALESCING, keeps_stale
+from gateway.config.rules_upstream import IDLE_BREAKER, NETWORK_OPTIONS
 from gateway.config.tree import kind_of
 from gateway.errors import ConfigError
 
@@ -76,17 +80,31 @@ def _route(file: File, index: int, embedder: str, each: Callable[[Place, object]
         filled["embedder"] = each(("defaults", "embedder"), embedder)
     if route.ttl is None:
         filled["ttl"] = plain(file.defaults.ttl, ("defaults", "ttl"), each)
+    if route.dialect is None and (preset := presets().get(route.preset or "")) and preset.route.dialect is not None:
+        filled["dialect"] = None  # said by the file: left out, the preset's would be back
+    for window in ("stale_if_error", "stale_while_revalidate"):
+        filled.setdefault(window, None)
+    filled["keep"] = _without(filled["keep"], () if route.dialect is None else ("terminal",))
+    filled["coalesce"] = _without(filled["coalesce"], IDLE_COALESCING if route.coalesce.followers == 0 else ())
+    if not keeps_stale(route):
+        allow = _without(filled["allow"], ())
+        wishes = [directive != "stale-if-error" for directive in route.allow.cache_control]
+        filled["allow"] = {**allow, "cache-control": _only(allow["cache-control"], wishes)}
     first = ("name", "path", "models", "upstream", "preset", "scope", "mode")
     ordered = {name: filled[name] for name in (*first, *filled) if name in filled}
     return _without(ordered, SEMANTIC_OPTIONS if route.match == "exact" else ())
 
 
 def _upstream(name: str, upstream: Upstream, each: Callable[[Place, object], object]) -> dict[str, object]:
-    shown = plain(upstream, ("upstreams", name), each)
+    shown = _without(plain(upstream, ("upstreams", name), each), ())
     if upstream.respond is not None:
         return _without(shown, ("url", *NETWORK_OPTIONS))
-    if upstream.retry.attempts == 1 and not upstream.fallback:
-        shown = {**_without(shown, ()), "retry": {"attempts": upstream.retry.attempts}}
+    if upstream.retry.attempts == 1:
+        shown["retry"] = _without(shown["retry"], ("max_wait",) if upstream.fallback else ("on", "max_wait"))
+    shown["breaker"] = _without(shown["breaker"], IDLE_BREAKER if upstream.breaker.failures == 0 else ())
+    set_here = {header.lower() for header in upstream.headers}
+    removed = [header.lower() not in set_here for header in upstream.remove_headers]
+    shown["remove_headers"] = _only(shown["remove_headers"], removed)
     return _without(shown, ("tls",) if upstream.url.startswith("http://") else ())
 
 
@@ -94,6 +112,12 @@ def _without(shown: object, idle: Sequence[str]) -> dict[str, object]:
     """A mapping without what has no effect."""
     assert isinstance(shown, dict)
     return {name: value for name, value in shown.items() if name not in idle}
+
+
+def _only(shown: object, wanted: Sequence[bool]) -> list[object]:
+    """A list without the entries that have no effect."""
+    assert isinstance(shown, list)
+    return list(compress(shown, wanted))
 
 
 def _masked(place: Place, value: object, secrets: frozenset[str]) -> object:

@@ -29,7 +29,8 @@ class FilledRoute(Route, frozen=True, kw_only=True):
     """A route with nothing left open: extractors are tuples (empty: none), the embedder and the ttl are there.
 
     `preset` is "" and `preset_version` 0 for a route without one. `upstream_path` and `strip_prefix` stay None where
-    the client's path is used as it is; `allow.threshold` and `allow.ttl` where the wish is ignored.
+    the client's path is used as it is; `allow.threshold` and `allow.ttl` where the wish is ignored; `dialect` where a single
+    answer and a stream are two entries; the stale windows where nothing is kept past its ttl.
     """
 
     query: tuple[str, ...]

@@ -12,8 +12,10 @@ from gateway.config.problem import Place
 from gateway.config.syntax import (
     is_loopback,
     is_visible_ascii,
+    is_whole_network,
     listen_host,
     listen_problem,
+    read_network,
     split_url,
     url_problem,
 )
@@ -41,9 +43,28 @@ def check_server(found: Findings, file: File) -> None:
         found.error((*place, "open"), "`open: true` has no effect where `clients` are declared", hint, (("clients",),))
     if server.admin.token and not is_visible_ascii(server.admin.token):
         found.error((*place, "admin", "token"), "`token` must be visible ASCII characters, as it travels in a header")
+    _check_proxies(found, server.trusted_proxies)
     if server.max_request_body == 0:
         found.error((*place, "max_request_body"), "`max_request_body` must be more than 0")
     _check_digest_key(found, file)
+
+
+def _check_proxies(found: Findings, proxies: tuple[str, ...]) -> None:
+    for index, text in enumerate(proxies):
+        at = ("server", "trusted_proxies", index)
+        network = read_network(text)
+        if network is None:
+            hint = "write an IP address or a network, like `10.0.0.7` or `10.0.0.0/8`; names are not looked up"
+            found.error(at, f"{found.shown(at, text)} is not an IP address or a network", hint)
+        elif not is_whole_network(text):
+            hidden = found.is_filled_in(at)
+            whole = "its first address" if hidden else f"`{network}`"
+            alone = "one without `/`" if hidden else f"`{text.partition('/')[0]}`"
+            hint = f"write {whole} for the network, or {alone} for that address alone"
+            found.error(at, f"{found.shown(at, text)} names an address within a network", hint)
+        elif network.prefixlen == 0:
+            text = f"{found.shown(at, text)} is every address: whoever calls is believed to be whom they say they are"
+            found.warning(at, text, "name the addresses of the proxies in front")
 
 
 def _check_digest_key(found: Findings, file: File) -> None:

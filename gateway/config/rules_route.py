@@ -26,8 +26,9 @@ SCOPE_WORDS = ("client", "public")
 # What only nearness needs.
 SEMANTIC_OPTIONS = ("thresholds", "top_k", "embedder", "role", "exact_if")
 CACHE_OPTIONS = (
-    "match", "query", "role", "stream", "stream_default", "vary", "bypass", "exact_if", "keep", "usage", "embedder", "thresholds", "top_k",
-    "max_body", "limits", "allow", "ttl", "at_rest",
+    "match", "query", "role", "stream", "stream_default", "dialect", "vary", "bypass", "exact_if", "keep", "usage", "embedder",
+    "thresholds", "top_k", "max_body", "limits", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
+    "on_disconnect", "response.miss", "response.hit", "response.pace", "response.fresh_ids", "at_rest",
 )  # fmt: skip
 PARTIAL = 206
 
@@ -171,7 +172,7 @@ def _check_without_effect(found: Findings, place: Place, route: Route) -> None:
                 text = f"`{option}` has no effect with `match: exact`, where only the same words count"
                 found.error(at, text, "leave it out, or use `match: semantic`", (match_place, (*place, "preset")))
     if route.mode == "off" and not found.is_filled_in(mode_place):
-        idle = [option for option in CACHE_OPTIONS if found.is_written((*place, option))]
+        idle = [option for option in CACHE_OPTIONS if found.is_written((*place, *option.split(".")))]
         if idle:
             text = "with `mode: off` these have no effect: " + ", ".join(f"`{option}`" for option in idle)
             found.warning(mode_place, text)

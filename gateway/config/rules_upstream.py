@@ -1,26 +1,20 @@
-"""Rules for upstreams: where they are, what they add to a request, what they fall back on, and who may use them."""
+"""Rules for upstreams: where they are, what they add to a request or take out of it, and when they are tried again."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from gateway.config.findings import Findings
 from gateway.config.model import File, Upstream
 from gateway.config.problem import Place
-from gateway.config.rules_process import check_reference
-from gateway.config.syntax import (
-    header_value_problem,
-    is_loopback,
-    listen_host,
-    listen_problem,
-    own_header_problem,
-    split_url,
-    url_problem,
-)
+from gateway.config.rules_fallback import fallbacks_of, reachable
+from gateway.config.syntax import header_value_problem, own_header_problem, removed_header_problem, url_problem
+from gateway.config.units import write_duration
 
-CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"})
 # What only matters where there is a network.
-NETWORK_OPTIONS = ("headers", "timeout", "retry", "fallback", "tls", "proxy", "connections")
+NETWORK_OPTIONS = (
+    "headers", "remove_headers", "timeout", "retry", "breaker", "fallback", "tls", "proxy", "connections",
+)  # fmt: skip
+# What has no effect with `failures: 0`.
+IDLE_BREAKER = ("pause", "longest")
 
 
 def check_upstreams(found: Findings, file: File) -> None:
@@ -28,9 +22,7 @@ def check_upstreams(found: Findings, file: File) -> None:
         place: Place = ("upstreams", name)
         _check_kind(found, place, name, upstream)
         check_headers(found, (*place, "headers"), upstream.headers)
-        _check_fallback(found, file, place, name, upstream)
-    _check_cycles(found, file)
-    _check_credentials(found, file)
+        _check_removed_headers(found, place, upstream)
     _check_unused(found, file)
 
 
@@ -68,11 +60,52 @@ def _check_url(found: Findings, place: Place, upstream: Upstream) -> None:
     proxy = url_problem(upstream.proxy, userinfo=True) if upstream.proxy else None
     if proxy is not None:
         found.error((*place, "proxy"), f"`proxy`: {proxy}")
+    _check_retry(found, place, upstream)
+    _check_breaker(found, place, upstream)
+
+
+def _check_retry(found: Findings, place: Place, upstream: Upstream) -> None:
     retry = (*place, "retry")
-    if found.is_written((*retry, "on")) and upstream.retry.attempts == 1 and not upstream.fallback:
+    attempts = (*retry, "attempts")
+    if upstream.retry.attempts > 1 or found.is_filled_in(attempts):
+        return
+    if found.is_written((*retry, "on")) and not upstream.fallback:
         text = "`on` has no effect: with one attempt and no fallback nothing is tried again"
-        if not found.is_filled_in((*retry, "attempts")):
-            found.error((*retry, "on"), text, "write `attempts: 2`", ((*retry, "attempts"), (*place, "fallback")))
+        found.error((*retry, "on"), text, "write `attempts: 2`", (attempts, (*place, "fallback")))
+    if found.is_written((*retry, "max_wait")):
+        text = "`max_wait` has no effect: with one attempt nobody waits for another, and a fallback is asked at once"
+        found.error((*retry, "max_wait"), text, "write `attempts: 2`", (attempts,))
+
+
+def _check_breaker(found: Findings, place: Place, upstream: Upstream) -> None:
+    breaker, at = upstream.breaker, (*place, "breaker")
+    if breaker.failures == 0:
+        for option in IDLE_BREAKER:
+            if found.is_written((*at, option)) and not found.is_filled_in((*at, "failures")):
+                text = f"`{option}` has no effect with `failures: 0`, which never opens the breaker"
+                found.error((*at, option), text, "leave it out", ((*at, "failures"),))
+    elif breaker.pause > breaker.longest:
+        wrong, other = ("pause", "longest") if found.is_written((*at, "pause")) else ("longest", "pause")
+        text = "`pause` is longer than `longest`, which bounds it"
+        default = "" if found.is_written((*at, other)) else f"`{other}` is {write_duration(getattr(breaker, other))}"
+        found.error((*at, wrong), text, default, ((*at, other),))
+
+
+def _check_removed_headers(found: Findings, place: Place, upstream: Upstream) -> None:
+    set_here = {name.lower(): name for name in upstream.headers}
+    seen: set[str] = set()
+    for index, name in enumerate(upstream.remove_headers):
+        at = (*place, "remove_headers", index)
+        own = set_here.get(name.lower())
+        problem = removed_header_problem(name)
+        if problem is not None:
+            found.error(at, f"{found.shown(at, name)} {problem}")
+        elif name.lower() in seen:
+            found.error(at, f"{found.shown(at, name)} is in this list already", "keep one")
+        elif own is not None and not any(found.is_filled_in(each) for each in (at, (*place, "headers", own))):
+            text = f"{found.shown(at, name)} is set in `headers` of the same upstream, which takes the client's place anyway"
+            found.error(at, text, "keep one of the two", ((*place, "headers"),))
+        seen.add(name.lower())
 
 
 def check_headers(found: Findings, place: Place, headers: dict[str, str]) -> None:
@@ -90,94 +123,9 @@ def check_headers(found: Findings, place: Place, headers: dict[str, str]) -> Non
             found.error((*place, name), f"the header `{name[:40]}` is there already, as `{first[:40]}`", "keep one")
 
 
-def _check_fallback(found: Findings, file: File, place: Place, name: str, upstream: Upstream) -> None:
-    seen: set[str] = set()
-    for index, fallback in enumerate(upstream.fallback):
-        at = (*place, "fallback", index, "upstream")
-        check_reference(found, at, fallback.upstream, file.upstreams, "upstream")
-        if fallback.upstream == name:
-            found.error(at, f"the upstream `{name}` cannot fall back on itself", "`retry` tries the same one again")
-        if fallback.upstream in seen:
-            found.error(at, f"{found.shown(at, fallback.upstream)} is in this list already", "keep one")
-        seen.add(fallback.upstream)
-
-
-def _check_cycles(found: Findings, file: File) -> None:
-    """Report a chain of fallbacks that comes back to its start, once, at its first upstream in the file."""
-    reported: set[str] = set()
-    for start in file.upstreams:
-        chain = _chain_back(file, start)
-        if chain and not reported.intersection(chain):
-            reported.update(chain)
-            shown = " -> ".join(f"`{name}`" for name in (*chain, start))
-            place = ("upstreams", start, "fallback")
-            judged = tuple(("upstreams", name, "fallback") for name in chain)
-            found.error(place, f"the fallbacks go in a circle: {shown}", "let the last one have no fallback", judged)
-
-
-def _chain_back(file: File, start: str) -> tuple[str, ...]:
-    """The shortest chain of at least two upstreams from `start` back to it; empty if there is none."""
-    chains: list[tuple[str, ...]] = [(start,)]
-    seen = {start}
-    while chains:
-        chain = chains.pop(0)
-        for name in _fallbacks(file, chain[-1]):
-            if name == start and len(chain) > 1:
-                return chain
-            if name not in seen:
-                seen.add(name)
-                chains.append((*chain, name))
-    return ()
-
-
-def _fallbacks(file: File, name: str) -> tuple[str, ...]:
-    upstream = file.upstreams.get(name)
-    return () if upstream is None else tuple(fallback.upstream for fallback in upstream.fallback)
-
-
-def reachable(file: File, name: str) -> Iterator[str]:
-    """An upstream and everything it may fall back on."""
-    waiting, seen = [name], {name}
-    while waiting:
-        current = waiting.pop()
-        if current in file.upstreams:
-            yield current
-        for each in _fallbacks(file, current):
-            if each not in seen:
-                seen.add(each)
-                waiting.append(each)
-
-
-def _credentials(found: Findings, name: str, upstream: Upstream) -> tuple[Place, ...]:
-    """The headers by which the gateway vouches for whoever calls."""
-    place = ("upstreams", name, "headers")
-    return tuple(
-        (*place, header)
-        for header, value in upstream.headers.items()
-        if value and (header.lower() in CREDENTIALS or found.is_filled_in((*place, header)))
-    )
-
-
-def _check_credentials(found: Findings, file: File) -> None:
-    listen, routes = ("server", "listen"), ("routes",)
-    open_door = not is_loopback(listen_host(file.server.listen)) and listen_problem(file.server.listen) is None
-    guarded = bool(file.clients) or file.server.open
-    used = {name for route in file.routes for name in reachable(file, route.upstream)}
-    for name, upstream in file.upstreams.items():
-        places = _credentials(found, name, upstream)
-        if places and name in used and open_door and not guarded:
-            text = f"anybody who reaches the listen address could use the credentials of the upstream `{name}`"
-            hint = "declare `clients`, listen on 127.0.0.1, or write `server.open: true` if others guard the door"
-            found.error(places[0], text, hint, (listen, ("server", "open"), ("clients",), routes))
-        parts = split_url(upstream.url)
-        if places and parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            text = f"the credentials of the upstream `{name}` travel unencrypted"
-            found.warning(places[0], text, "use an `https://` URL", (("upstreams", name, "url"),))
-
-
 def _check_unused(found: Findings, file: File) -> None:
     named = [route.upstream for route in file.routes]
-    named += [name for upstream in file.upstreams for name in _fallbacks(file, upstream)]
+    named += [name for upstream in file.upstreams for name in fallbacks_of(file, upstream)]
     if not set(named) <= set(file.upstreams):
         return  # a mistyped name would have its upstream called unused
     used = {name for route in file.routes for name in reachable(file, route.upstream)}

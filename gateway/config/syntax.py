@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.core.extract import compile_extractor
 from gateway.core.jsonpath import compile_path
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -21,6 +24,7 @@ _NAME = re.compile(r"\{([^{}]*)\}")
 _LONGEST_PATH = 1000
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATH_CHARACTERS = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/{}-]|%[0-9A-Fa-f]{2})*")
+_QUERY_CHARACTERS = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?{}-]|%[0-9A-Fa-f]{2})*")
 # RFC 9110 7.6.1 and what frames a message: the proxy's own business on every connection.
 _FRAMING = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -61,6 +65,23 @@ def is_loopback(host: str) -> bool:
 def _is_address(host: str) -> bool:
     try:
         ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def read_network(text: str) -> Network | None:
+    """An address or a network (`10.0.0.0/8`), the bits after its prefix put to 0; None if it is neither."""
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def is_whole_network(text: str) -> bool:
+    """Is nothing after the prefix? `10.0.0.0/8` and `10.0.0.7` are, `10.0.0.7/8` is not."""
+    try:
+        ipaddress.ip_network(text)
     except ValueError:
         return False
     return True
@@ -111,6 +132,17 @@ def own_header_problem(name: str) -> str | None:
     return None
 
 
+def removed_header_problem(name: str) -> str | None:
+    """A header that the file takes out of requests."""
+    if (problem := header_name_problem(name)) is not None:
+        return problem
+    if name.lower() == "host":
+        return "cannot be removed: every request has one"
+    if name.lower() in _FRAMING:
+        return "is never passed on: semgate sets it itself on every connection"
+    return None
+
+
 def header_value_problem(value: str) -> str | None:
     if _VALUE.fullmatch(value) is None:
         return "has a line break or another character in it that no header can carry"
@@ -153,11 +185,30 @@ def plain_path_problem(path: str) -> str | None:
         return "it has a character that paths cannot have; percent-encode it (`%20` for a space)"
     if {".", ".."}.intersection(path.split("/")):
         return "it has a `.` or `..` segment, which clients resolve before they send it"
-    if any(_IDENTIFIER.fullmatch(name) is None for name in path_names(path)):
+    return _variables_problem(path)
+
+
+def _variables_problem(text: str) -> str | None:
+    if any(_IDENTIFIER.fullmatch(name) is None for name in path_names(text)):
         return "a variable is written `{name}`, with letters, digits and `_`"
-    if "{" in _NAME.sub("", path) or "}" in _NAME.sub("", path):
+    if "{" in _NAME.sub("", text) or "}" in _NAME.sub("", text):
         return "a brace in it has no partner; a variable is written `{name}`"
     return None
+
+
+def target_problem(text: str) -> str | None:
+    """A path with perhaps a query string, both with `{name}`s: what an upstream is asked for."""
+    if "#" in text:
+        return "it must not have a fragment (`#`)"
+    path, mark, query = text.partition("?")
+    problem = plain_path_problem(path)
+    if problem is not None:
+        return problem
+    if "*" in path:
+        return "it cannot hold `*`"
+    if mark and _QUERY_CHARACTERS.fullmatch(query) is None:
+        return "its query string has a character that URLs cannot have; percent-encode it (`%20` for a space)"
+    return _variables_problem(query)
 
 
 def path_names(path: str) -> tuple[str, ...]:
@@ -183,6 +234,19 @@ def extractor_problem(text: str, names: tuple[str, ...] | None) -> str | None:
     if kind == "path" and names is not None and name not in names:
         return f"the route's path has no `{{{name}}}`"
     return None
+
+
+def terminal_problem(text: str) -> str | None:
+    """The last event of a stream: its data (`[DONE]`), its name (`event:end`) or a JSONPath into it."""
+    if text.startswith("$"):
+        return jsonpath_problem(text)
+    if text.startswith("event:"):
+        return None if text.removeprefix("event:").strip() else "`event:` needs the event's name, like `event:end`"
+    if not text.strip():
+        return (
+            "an entry is empty; write the last event's data, like `[DONE]`, its name, like `event:end`, or a JSONPath"
+        )
+    return None if text == text.strip() else "data is compared without white space around it, so leave it out here"
 
 
 def jsonpath_problem(text: str) -> str | None:

@@ -14,6 +14,9 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 UPSTREAM_PATH: Final = "semgate.upstream_path"
 """bytes: the raw path to ask for, without query. Absent: the client's `raw_path`."""
 
+UPSTREAM_VARIABLES: Final = "semgate.upstream_variables"
+"""dict of str to raw bytes: the variables of the route's path, for upstreams with a path of their own. May be absent."""
+
 BODY: Final = "semgate.body"
 """bytes: the request body, where the front has read it. Absent or None: the proxy reads it from `receive`."""
 
@@ -21,7 +24,7 @@ DROP_HEADERS: Final = "semgate.drop_headers"
 """frozenset of lower-case names (bytes): request headers that are the gateway's own and not forwarded."""
 
 FINISH: Final = "semgate.finish"
-"""bool: read the answer to its end even after the client has left. Looked at for every piece, so it may be withdrawn."""
+"""() -> bool: shall the answer be read to its end even after the client has left? Asked then, and for every piece."""
 
 UPSTREAM: Final = "semgate.upstream"
 """The Target whose answer this is, set by the proxy before it sends the answer's head."""

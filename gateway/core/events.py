@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     """How a request of a route ended; the values of the metric label `outcome`."""
 
     HIT = "hit"
+    STALE = "stale"
+    COLLAPSED = "collapsed"
     MISS = "miss"
     BYPASS = "bypass"
     REFUSED = "refused"
@@ -31,6 +33,7 @@ class Stage(StrEnum):
     EMBED = "embed"
     NEAREST = "nearest"
     STORE = "store"
+    LOCK = "lock"
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):

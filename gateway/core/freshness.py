@@ -26,6 +26,7 @@ class Wishes(msgspec.Struct, frozen=True):
     max_age: int | None = None
     threshold: float | None = None
     ttl: float | None = None
+    stale_if_error: int | None = None
 
 
 NO_WISHES = Wishes()
@@ -89,6 +90,7 @@ def read_wishes(headers: list[tuple[bytes, bytes]], allowed: AllowedWishes) -> W
         max_age=seconds(asked.get("max-age")),
         threshold=_threshold(headers, allowed),
         ttl=_ttl(headers, allowed),
+        stale_if_error=seconds(asked.get("stale-if-error")),
     )
 
 

@@ -8,9 +8,10 @@ the python-jsonpath library in its strict RFC 9535 mode. A document is handed ov
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
-from jsonpath import JSONPathEnvironment, JSONPathError
+from jsonpath import JSONPathEnvironment, JSONPathError, JSONPathMatch
 
 Place: TypeAlias = tuple["dict[str, object] | list[object]", "str | int"]
 
@@ -94,17 +95,22 @@ class GeneralPath:
         self.text = text
 
     def values(self, holder: list[object]) -> list[object]:
-        return [match.obj for match in self._query.finditer(holder[0])]  # type: ignore[arg-type]
+        return [match.obj for match in self._matches(holder)]
 
     def places(self, holder: list[object]) -> list[Place]:
         found: list[Place] = []
-        for match in self._query.finditer(holder[0]):  # type: ignore[arg-type]
+        for match in self._matches(holder):
             container: dict[str, object] | list[object] = holder
             key: str | int = 0
             for part in match.parts:
                 container, key = container[key], part  # type: ignore[index,assignment]
             found.append((container, key))
         return found
+
+    def _matches(self, holder: list[object]) -> Iterable[JSONPathMatch]:
+        root = holder[0]
+        # The library reads a string as JSON text: here it is a value like any other, and has nothing below it.
+        return [] if isinstance(root, str) else self._query.finditer(root)  # type: ignore[arg-type]
 
     def remove(self, holder: list[object]) -> None:
         # From the back, so that taking out one element of an array does not move the next; once each, as a path may

@@ -12,6 +12,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from gateway.core.messages import Subject
+
 KEY_VERSION = b"1"
 DIGEST_SIZE = 32
 
@@ -52,6 +54,14 @@ class Keyer:
         digest = self._partition.copy()
         digest.update(frame(*parts))
         return digest.digest()
+
+    def apart(self, subject: Subject) -> Subject:
+        """The same question in a partition for its own form only: for answers that cannot be turned into the other."""
+        assert subject.wanted is not None
+        form = b"stream" if subject.wanted.stream else b"single"
+        partition = self.partition(b"apart", subject.partition, form, b"usage" if subject.wanted.usage else b"")
+        exact = self.exact(partition, [subject.exact])
+        return msgspec.structs.replace(subject, partition=partition, exact=exact)
 
     def exact(self, partition: bytes, pieces: list[bytes]) -> bytes:
         """Partition + the words of the text, as 32 bytes."""

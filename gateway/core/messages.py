@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 if TYPE_CHECKING:
+    from gateway.core.ports import Seat
     from gateway.core.recording import Recording
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -36,6 +37,8 @@ class Reason(StrEnum):
     EXACT_ONLY = "exact-only"
     REQUESTED = "requested"
     TOO_OLD = "too-old"
+    STALE = "stale"
+    OTHER_FORM = "other-form"
     STORE_TROUBLE = "store-trouble"
     EMBEDDER_TROUBLE = "embedder-trouble"
     # not kept: forwarded and answered, but nothing was stored
@@ -43,6 +46,7 @@ class Reason(StrEnum):
     CACHE_CONTROL = "cache-control"
     SET_COOKIE = "set-cookie"
     VARY = "vary"
+    FORM = "form"
     ENCODING = "encoding"
     TOO_LARGE = "too-large"
     INCOMPLETE = "incomplete"
@@ -66,10 +70,26 @@ class HitKind(StrEnum):
     SEMANTIC = "semantic"
 
 
+class Form(StrEnum):
+    """Is an answer one document or a stream of events, and how are events told apart?"""
+
+    SINGLE = "json"
+    SSE = "sse"
+    NDJSON = "ndjson"
+
+
+class Wanted(msgspec.Struct, frozen=True, gc=False):
+    """The form that a request asks for: a stream or a single answer, and whether the stream shall end with its usage."""
+
+    stream: bool = False
+    usage: bool = False
+
+
 class Subject(msgspec.Struct, frozen=True, gc=False):
     """Scope + partition (all that must be equal) + text (what may be similar), and the keys made of them.
 
-    `text` is None when the request is exact-only by its form (see `exact_only`): nothing is embedded.
+    Nothing is embedded where the request is exact-only. `wanted` is None on a route that does not say how a stream is
+    asked for: there an answer is replayed in the form it came in.
     """
 
     scope: bytes
@@ -78,6 +98,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     text: str
     exact_only: bool
     model: str | None
+    wanted: Wanted | None = None
 
 
 class Cost(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -89,7 +110,11 @@ class Cost(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A stored response, whole. `headers` are already the replay allow-list, `body` is decoded (no content-encoding)."""
+    """A stored response, whole. `headers` are already the replay allow-list, `body` is decoded (no content-encoding).
+
+    `stale` is how many seconds after `expires_at` it may still be of use, `pace` when its pieces came (see `pace`),
+    `compressed` whether the upstream sent it so, `usage_asked` whether its request wanted usage in the stream.
+    """
 
     id: str
     route: str
@@ -103,10 +128,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     created_at: float
     expires_at: float
     cost: Cost = Cost()
+    form: Form = Form.SINGLE
+    stale: float = 0.0
+    pace: bytes = b""
+    compressed: bool = False
+    usage_asked: bool = False
 
     def size(self) -> int:
         """Bytes this entry is counted as wherever entries are bounded by bytes (512 stands for the object itself)."""
-        return len(self.body) + sum(len(name) + len(value) for name, value in self.headers) + 512
+        return len(self.body) + len(self.pace) + sum(len(name) + len(value) for name, value in self.headers) + 512
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -118,18 +148,33 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
+    """Answer with `shown`: the entry itself, or the same in the form that the client asked for. A stale one is shown while
+    `refresh` watches a new answer being fetched (None: somebody else fetches it already)."""
+
     entry: Entry
+    shown: Entry
     kind: HitKind
     source: Source
     similarity: float | None
+    stale: bool = False
+    refresh: Recording | None = None
 
 
 class Miss(msgspec.Struct, frozen=True, gc=False):
-    """Forward, and show `recording` (None: do not keep) what passes by. `similarity` is the best seen, if any."""
+    """Forward, and show `recording` (None: do not keep) what passes by. `similarity` is the best seen, if any; `stale` is
+    what to answer should the upstream fail."""
 
     reason: Reason
     recording: Recording | None
     similarity: float | None
+    stale: Hit | None = None
+
+
+class Follow(msgspec.Struct, frozen=True, gc=False):
+    """The same request is being answered upstream: go along with it; where that is not to be, do as `otherwise` says."""
+
+    seat: Seat
+    otherwise: Miss
 
 
 class Bypass(msgspec.Struct, frozen=True, gc=False):
@@ -142,7 +187,7 @@ class Refuse(msgspec.Struct, frozen=True, gc=False):
     reason: Reason
 
 
-Verdict: TypeAlias = "Hit | Miss | Bypass | Refuse"
+Verdict: TypeAlias = "Hit | Miss | Follow | Bypass | Refuse"
 
 
 class Request(msgspec.Struct, gc=False):

@@ -6,24 +6,50 @@ Nothing is forwarded, stored or read here. A new rule belongs here if two fronts
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from enum import Enum
 
 import msgspec
 
 from gateway.core.body import Unreadable, parse
+from gateway.core.dialects.base import Dialect
 from gateway.core.freshness import AllowedWishes, Wishes, parse_cache_control, upstream_ttl
-from gateway.core.jsonpath import JsonPath
-from gateway.core.messages import Candidate, Cost, Headers, Reason
+from gateway.core.jsonpath import JsonPath, compile_path
+from gateway.core.messages import Cost, Entry, Form, Headers, Reason, Wanted
+from gateway.core.streams import Event, form_of, last_data, split
 
 # Kept decoded and served in a form the client accepts, so the encoding need not be equal.
 HANDLED_VARY = frozenset({"accept-encoding"})
 # A part of an answer is never the answer, whatever `keep.status` says.
 PARTIAL = 206
 OTHER_MODEL = "other"
+# Answers that say that the upstream failed (RFC 5861, 4).
+FAILURES = frozenset({500, 502, 503, 504})
+
+_decode = msgspec.json.Decoder().decode
+
+
+class Terminal(msgspec.Struct, frozen=True):
+    """What the last event of a whole stream is: these `data`, or of this `name`, or with something at `path`."""
+
+    data: bytes | None = None
+    name: bytes | None = None
+    path: JsonPath | None = None
+
+
+def compile_terminal(text: str) -> Terminal:
+    """`[DONE]`, `event:NAME` or a JSONPath, as `keep.terminal` has it."""
+    if text.startswith("$"):
+        return Terminal(path=compile_path(text))
+    if text.startswith("event:"):
+        return Terminal(name=text.removeprefix("event:").strip().encode())
+    return Terminal(data=text.encode())
 
 
 class KeepRule(msgspec.Struct, frozen=True):
     """What an answer must be to be stored. `statuses` holds numbers and classes (2 for 2xx); `vary` lower-case names of
-    the request headers that are part of the partition; `max_body` bytes, before and after decoding."""
+    the request headers that are part of the partition; `max_body` bytes, before and after decoding. How a whole stream
+    ends is the dialect's to say, or `terminal` says it; with neither no stream is kept."""
 
     statuses: frozenset[int]
     max_body: int
@@ -31,6 +57,8 @@ class KeepRule(msgspec.Struct, frozen=True):
     reject: tuple[JsonPath, ...]
     cookies: frozenset[bytes]
     vary: frozenset[str]
+    dialect: Dialect | None = None
+    terminal: tuple[Terminal, ...] = ()
 
 
 class ModelPattern(msgspec.Struct, frozen=True):
@@ -46,7 +74,8 @@ def compile_model(text: str) -> ModelPattern:
 
 
 class CachePolicy(msgspec.Struct, frozen=True):
-    """One route's rules. `hit` is a cosine similarity, `ttl` seconds, `top_k` a count of candidates."""
+    """One route's rules. `hit` is a cosine similarity, `top_k` a count of candidates; `ttl` and the two stale windows
+    (RFC 5861) are seconds."""
 
     hit: float
     top_k: int
@@ -56,6 +85,23 @@ class CachePolicy(msgspec.Struct, frozen=True):
     models: tuple[ModelPattern, ...] = ()
     prompt_tokens: JsonPath | None = None
     completion_tokens: JsonPath | None = None
+    stale_if_error: float = 0.0
+    stale_while_revalidate: float = 0.0
+    fresh_ids: bool = False
+
+    @property
+    def stale(self) -> float:
+        """How long past its ttl an entry may be of any use."""
+        return max(self.stale_if_error, self.stale_while_revalidate)
+
+
+class StaleUse(Enum):
+    """FRESH: served. REVALIDATE: served while a new answer is fetched. IF_ERROR: served should the upstream fail."""
+
+    FRESH = 0
+    REVALIDATE = 1
+    IF_ERROR = 2
+    NONE = 3
 
 
 def threshold(policy: CachePolicy, wishes: Wishes) -> float:
@@ -70,19 +116,50 @@ def time_to_live(policy: CachePolicy, wishes: Wishes, headers: Headers) -> float
     return ttl if upstream is None else min(ttl, upstream)
 
 
-def choose(candidates: list[Candidate], at: float) -> Candidate | None:
-    """The nearest candidate at or above the threshold. Candidates come nearest first."""
-    if candidates and candidates[0].similarity >= at:
-        return candidates[0]
-    return None
-
-
 def too_old(created_at: float, wishes: Wishes, now: float) -> bool:
     """Does the client's max-age rule this entry out? (RFC 9111 5.2.1.1)"""
     return wishes.max_age is not None and now - created_at > wishes.max_age
 
 
-def reject_head(rule: KeepRule, status: int, headers: Headers) -> Reason | None:
+def answer_form(headers: Iterable[tuple[bytes, bytes]]) -> Form:
+    """Is this the head of a stream?"""
+    types = [value for name, value in headers if name == b"content-type"]
+    return form_of(types[0]) if types else Form.SINGLE
+
+
+def reject_form(rule: KeepRule, wanted: Wanted | None, form: Form) -> Reason | None:
+    """May an answer of this form be kept for a request that wanted this? One form never answers for the other, unless
+    a dialect can turn it into that."""
+    if form is not Form.SINGLE:
+        if rule.dialect is None and not rule.terminal:
+            return Reason.STREAM
+        if rule.dialect is not None and form is not rule.dialect.form:
+            return Reason.FORM
+    if rule.dialect is None and wanted is not None and wanted.stream is not (form is not Form.SINGLE):
+        return Reason.FORM
+    return None
+
+
+def stale_use(policy: CachePolicy, entry: Entry, wishes: Wishes, now: float) -> StaleUse:
+    """What an entry is good for at `now`, by its age past its ttl (RFC 5861). A client's `stale-if-error=N` may ask for
+    less than the route allows, or for more, up to what is still there."""
+    past = now - entry.expires_at
+    if past < 0:
+        return StaleUse.FRESH
+    if past < min(policy.stale_while_revalidate, entry.stale):
+        return StaleUse.REVALIDATE
+    window = policy.stale_if_error if wishes.stale_if_error is None else wishes.stale_if_error
+    return StaleUse.IF_ERROR if past < min(window, entry.stale) else StaleUse.NONE
+
+
+def stale_time(policy: CachePolicy, headers: Headers) -> float:
+    """Seconds past its ttl for which an answer stays: the route's, unless the upstream forbids it (RFC 9111 5.2.2.2)."""
+    control = parse_cache_control(value for name, value in headers if name == b"cache-control")
+    forbidden = "must-revalidate" in control or "proxy-revalidate" in control
+    return 0.0 if forbidden else policy.stale
+
+
+def reject_head(rule: KeepRule, wanted: Wanted | None, status: int, headers: Headers) -> Reason | None:
     """Why an answer with this head must not be kept; None where its body decides."""
     if status == PARTIAL or not (status in rule.statuses or status // 100 in rule.statuses):
         return Reason.STATUS
@@ -94,40 +171,76 @@ def reject_head(rule: KeepRule, status: int, headers: Headers) -> Reason | None:
             return Reason.SET_COOKIE
         if name == b"vary" and not _varies_within(rule, value):
             return Reason.VARY
-        if name == b"content-type" and _is_stream(value):
-            return Reason.STREAM
         if name == b"content-length" and value.isdigit() and int(value) > rule.max_body:
             return Reason.TOO_LARGE
-    return None
+    return reject_form(rule, wanted, answer_form(headers))
 
 
-def examine_body(rule: KeepRule, body: bytes) -> list[object] | Reason:
-    """The decoded body's document in its holder, or why it must not be kept. A null member counts as absent, as APIs send
-    `error: null`."""
+def examine_body(rule: KeepRule, form: Form, body: bytes) -> list[list[object]] | Reason:
+    """What the decoded body says: documents, each in its holder (one, or one per event of a stream that no dialect puts
+    together); or why it must not be kept. A null member counts as absent, as APIs send `error: null`."""
     if len(body) > rule.max_body:
         return Reason.TOO_LARGE
+    holders = _read_single(body) if form is Form.SINGLE else _read_stream(rule, split(body, form), form)
+    if isinstance(holders, Reason):
+        return holders
+    if not all(any(_present(path, holder) for holder in holders) for path in rule.require):
+        return Reason.REJECTED
+    if any(_present(path, holder) for holder in holders for path in rule.reject):
+        return Reason.REJECTED
+    return holders
+
+
+def _read_single(body: bytes) -> list[list[object]] | Reason:
     try:
-        holder = [parse(body)]
+        return [[parse(body)]]
     except Unreadable as unreadable:
         return unreadable.reason
-    if not all(_present(path, holder) for path in rule.require):
-        return Reason.REJECTED
-    if any(_present(path, holder) for path in rule.reject):
-        return Reason.REJECTED
-    return holder
 
 
-def read_cost(policy: CachePolicy, model: str | None, holder: list[object]) -> Cost:
-    """What this answer cost. Models that no pattern of the route names are counted as OTHER_MODEL: a client's words must
+def _read_stream(rule: KeepRule, events: list[Event], form: Form) -> list[list[object]] | Reason:
+    if rule.dialect is not None:
+        assembled = rule.dialect.assemble(events)
+        return assembled if isinstance(assembled, Reason) else [[assembled.document]]
+    holders: list[list[object]] = []
+    for event in events:
+        if event.name == b"error":
+            return Reason.REJECTED
+        if event.data is None:
+            continue
+        try:
+            holders.append([_decode(event.data)])
+        except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: broken UTF-8
+            if form is Form.NDJSON:
+                return Reason.NOT_JSON
+            holders.append([None])  # events need not be JSON: `[DONE]` is none
+    last = last_data(events)
+    if last is None or not any(_ends(terminal, last, holders[-1]) for terminal in rule.terminal):
+        return Reason.INCOMPLETE
+    return holders
+
+
+def _ends(terminal: Terminal, last: Event, holder: list[object]) -> bool:
+    if terminal.path is not None:
+        return any(value is not None and value is not False for value in terminal.path.values(holder))
+    if terminal.name is not None:
+        return last.name == terminal.name
+    return last.data is not None and last.data.strip() == terminal.data
+
+
+def read_cost(policy: CachePolicy, model: str | None, holders: list[list[object]]) -> Cost:
+    """What this answer cost: in a stream, what was said last. Models that no pattern of the route names are counted as OTHER_MODEL: a client's words must
     not become labels."""
     named = [each.text for each in policy.models if model is not None and each.pattern.fullmatch(model)]
-    prompt, completion = _tokens(policy.prompt_tokens, holder), _tokens(policy.completion_tokens, holder)
+    prompt, completion = _tokens(policy.prompt_tokens, holders), _tokens(policy.completion_tokens, holders)
     return Cost(named[0] if named else OTHER_MODEL, prompt, completion)
 
 
-def _tokens(path: JsonPath | None, holder: list[object]) -> int:
-    values = [] if path is None else path.values(holder)
-    return values[0] if values and type(values[0]) is int and values[0] > 0 else 0
+def _tokens(path: JsonPath | None, holders: list[list[object]]) -> int:
+    if path is None:
+        return 0
+    counts = [value for holder in holders for value in path.values(holder) if type(value) is int and value > 0]
+    return counts[-1] if counts else 0
 
 
 def _present(path: JsonPath, holder: list[object]) -> bool:
@@ -137,8 +250,3 @@ def _present(path: JsonPath, holder: list[object]) -> bool:
 def _varies_within(rule: KeepRule, value: bytes) -> bool:
     names = {name.strip().lower() for name in value.decode("latin-1").split(",") if name.strip()}
     return names <= (rule.vary | HANDLED_VARY)
-
-
-def _is_stream(content_type: bytes) -> bool:
-    kind = content_type.partition(b";")[0].strip().lower()
-    return kind in (b"text/event-stream", b"application/x-ndjson", b"application/jsonl", b"application/stream+json")

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from gateway.core.events import Event
-    from gateway.core.messages import Candidate, Entry, Source, Vector
+    from gateway.core.messages import Candidate, Entry, Form, Headers, Reason, Source, Vector
 
 
 class ExactStore(Protocol):
@@ -63,3 +65,47 @@ class Embedder(Protocol):
 
 class Emit(Protocol):
     def __call__(self, event: Event) -> None: ...
+
+
+class Audience(Protocol):
+    """Those who follow an answer while it passes by; a Recording tells them."""
+
+    @property
+    def followed(self) -> bool:
+        """Is anybody there?"""
+
+    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], bytes]) -> None:
+        """The head, of an answer that may be shared as far as its head tells; `so_far` gives the body up to now."""
+
+    def feed(self, chunk: bytes) -> None: ...
+
+    def abandon(self, reason: Reason) -> None:
+        """The answer will not be kept; INCOMPLETE: and no more of it will come."""
+
+    def finish(self) -> None:
+        """The body ended, cleanly unless it was abandoned as INCOMPLETE."""
+
+    def land(self, entry: Entry | None) -> None:
+        """It is known whether the answer is kept, and as what."""
+
+
+class Seat(Protocol):
+    """One follower's place."""
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes of the stream that is followed, from its start, as they come."""
+
+    def leave(self) -> None: ...
+
+
+class Locks(Protocol):
+    """Short locks that all processes of a deployment see. Keys are digests. Every method may raise StoreError."""
+
+    async def acquire(self, key: bytes, seconds: float) -> bytes | None:
+        """The holder's token, None where somebody else has the lock. It ends by itself after `seconds`."""
+
+    async def release(self, key: bytes, token: bytes) -> None:
+        """Give it back; another's lock stays."""
+
+    async def taken(self, key: bytes) -> bool:
+        """Does anybody have it?"""

@@ -5,6 +5,7 @@ Header values are built from closed sets, numbers and ids only, so nothing of a 
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 
 from gateway.core.freshness import age
@@ -28,18 +29,21 @@ def replayable(headers: Headers) -> Headers:
     return tuple((name, value) for name, value in headers if name in REPLAYED)
 
 
-def hit_headers(hit: Hit, expose: Expose, now: float) -> list[tuple[bytes, bytes]]:
+def hit_headers(hit: Hit, expose: Expose, now: float, *, instead: int | None = None) -> list[tuple[bytes, bytes]]:
+    """Of a stored answer. A stale one has a negative ttl (RFC 9211, 2.4). `instead`: it stands in for an upstream that
+    failed, with this status (0: without any)."""
     if expose is Expose.NONE:
         return []
     entry = hit.entry
-    ttl = max(0, int(entry.expires_at - now))
-    headers = [
-        (b"cache-status", b"semgate; hit; ttl=%d; detail=%s" % (ttl, hit.kind.encode())),
-        (b"age", b"%d" % age(entry.created_at, now)),
-    ]
+    ttl = math.floor(entry.expires_at - now) if hit.stale else max(0, int(entry.expires_at - now))
+    if instead is None:
+        status = b"semgate; hit; ttl=%d; detail=%s" % (ttl, hit.kind.encode())
+    else:
+        status = b"semgate; fwd=stale" + (b"; fwd-status=%d" % instead if instead else b"")
+    headers = [(b"cache-status", status), (b"age", b"%d" % age(entry.created_at, now))]
     if expose is Expose.ALL:
         headers += [
-            (b"x-cache", b"HIT"),
+            (b"x-cache", b"STALE" if hit.stale else b"HIT"),
             (b"x-cache-source", hit.source.encode()),
             (b"x-cache-entry", entry.id.encode()),
         ]
@@ -49,22 +53,27 @@ def hit_headers(hit: Hit, expose: Expose, now: float) -> list[tuple[bytes, bytes
 
 
 def other_headers(
-    verdict: Miss | Bypass | Refuse, expose: Expose, *, stored: bool = False
+    verdict: Miss | Bypass | Refuse, expose: Expose, *, stored: bool = False, collapsed: bool = False
 ) -> list[tuple[bytes, bytes]]:
-    """Of an answer that is not a hit. `stored` only where it is known when the head goes out."""
+    """Of an answer that is not a hit. `stored` only where it is known when the head goes out; `collapsed`: it is the
+    answer to somebody else's same request (RFC 9211, 2.7)."""
     if expose is Expose.NONE:
         return []
     match verdict:
         case Miss(reason=Reason.REQUESTED | Reason.TOO_OLD):
             # The client's own Cache-Control ruled a stored answer out (RFC 9211 2.2).
             status, word = b"semgate; fwd=request", b"MISS" if verdict.recording is not None else b"BYPASS"
+        case Miss(reason=Reason.STALE):
+            status, word = b"semgate; fwd=stale", b"MISS"
         case Miss():
             status, word = b"semgate; fwd=miss", b"MISS"
         case Bypass(reason=reason):
             status, word = b"semgate; fwd=bypass; detail=%s" % reason.encode(), b"BYPASS"
         case Refuse():
             status, word = b"semgate; detail=only-if-cached", b"MISS"  # nothing was forwarded, so there is no fwd
-    headers = [(b"cache-status", status + b"; stored" if stored else status)]
+    status += b"; stored" if stored else b""
+    status += b"; collapsed" if collapsed else b""
+    headers = [(b"cache-status", status)]
     if expose is Expose.ALL:
         headers.append((b"x-cache", word))
         if isinstance(verdict, Miss) and verdict.similarity is not None:

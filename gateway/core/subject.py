@@ -23,21 +23,25 @@ from gateway.core.extract import (
     is_present,
 )
 from gateway.core.keys import PLACEHOLDER, Keyer, canonical
-from gateway.core.messages import Reason, Request, Subject
+from gateway.core.messages import Reason, Request, Subject, Wanted
 
 if TYPE_CHECKING:
+    from gateway.core.dialects.base import Dialect
     from gateway.core.jsonpath import JsonPath, Place
 
 # The members `type` of a content part that is text, in the APIs that the presets cover; a part without `type` may be
 # one as well (Gemini).
 TEXT_PARTS = (None, "text", "input_text", "output_text")
+# How a header or a query parameter says yes or no.
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False, "": None}
 PUBLIC = "public"
 CLIENT = "client"
 
 
 class Rule(msgspec.Struct, frozen=True):
     """How one route reads requests. `scope` is PUBLIC, CLIENT or extractors that must all have a value; `reads_body` is
-    what the function of that name says of the rest."""
+    what the function of that name says of the rest. With a `dialect` a question is the same whether it asks for a stream
+    or not. `serves` are the forms that are looked up: single answers (False), streams (True)."""
 
     scope: str | Extractors
     query: Extractors
@@ -51,6 +55,8 @@ class Rule(msgspec.Struct, frozen=True):
     headers: tuple[bytes, ...]
     exact_only: bool
     reads_body: bool
+    dialect: Dialect | None = None
+    serves: tuple[bool, ...] = (False, True)
 
 
 def reads_body(scope: str | Extractors, ignore: tuple[JsonPath, ...], *read: Extractors) -> bool:
@@ -80,8 +86,9 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
     holder = document.holder if rule.reads_body else None
     if is_present(rule.bypass, request, holder):
         return Reason.BYPASS_RULE
-    if _asks_for_stream(rule, request, holder):
-        return Reason.STREAM
+    wanted = _read_wanted(rule, request, holder)
+    if isinstance(wanted, Reason):
+        return wanted
     scope = _read_scope(rule, keyer, request, holder)
     if scope is None:
         return Reason.NO_SCOPE
@@ -98,6 +105,8 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
     if not exact_only:
         for container, key in text.places:
             container[key] = PLACEHOLDER  # type: ignore[index]
+    if rule.dialect is not None and holder is not None:
+        _take_form_out(rule, rule.dialect, holder)
     partition = keyer.partition(
         scope,
         request.method.encode(),
@@ -106,6 +115,7 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
         as_bytes(model),
         *_headers(rule.headers, request),
         b"exact" if exact_only else b"similar",
+        b"any" if wanted is None or rule.dialect is not None else b"stream" if wanted.stream else b"single",
         _rest_of_body(rule, request, holder),
     )
     return Subject(
@@ -115,14 +125,48 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
         text="\n".join(text.pieces),
         exact_only=exact_only,
         model=None if model is None else str(model),
+        wanted=wanted,
     )
 
 
-def _asks_for_stream(rule: Rule, request: Request, holder: list[object] | None) -> bool:
+def _read_wanted(rule: Rule, request: Request, holder: list[object] | None) -> Wanted | Reason | None:
+    """The form asked for; None where the route does not say how. STREAM where the cache has no part in that form, or
+    where the member says neither yes nor no."""
     if not rule.stream:
-        return False
+        return None
     value = first_value(rule.stream, request, holder)
-    return rule.stream_default if value is None else value is not False
+    said_outside = isinstance(value, str) and not any(isinstance(extractor, Body) for extractor in rule.stream)
+    stream = _TRUTHS.get(str(value).lower(), value) if said_outside else value
+    if stream is None:
+        stream = rule.stream_default
+    if type(stream) is not bool or stream not in rule.serves:
+        return Reason.STREAM
+    usage = rule.dialect is not None and stream and _member(holder, rule.dialect.usage_option) is True
+    return Wanted(stream, usage)
+
+
+def _member(holder: list[object] | None, names: tuple[str, ...]) -> object:
+    node = holder[0] if holder and names else None
+    for name in names:
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def _take_form_out(rule: Rule, dialect: Dialect, holder: list[object]) -> None:
+    """Take out what only asks for a form: the stream member, and the wish for usage with what held nothing else."""
+    for extractor in rule.stream:
+        if isinstance(extractor, Body):
+            extractor.path.remove(holder)
+    if not dialect.usage_option:
+        return
+    *outer, name = dialect.usage_option
+    options = _member(holder, tuple(outer))
+    if isinstance(options, dict):
+        options.pop(name, None)
+        if not options and isinstance(holder[0], dict) and len(outer) == 1:
+            holder[0].pop(outer[0])
+    elif options is None and isinstance(holder[0], dict) and len(outer) == 1:
+        holder[0].pop(outer[0], None)
 
 
 def _read_scope(rule: Rule, keyer: Keyer, request: Request, holder: list[object] | None) -> bytes | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.core.asgi import BODY, DROP_HEADERS, UPSTREAM_PATH, Message, Receive, Scope, Send
+from gateway.core.asgi import BODY, DROP_HEADERS, UPSTREAM_PATH, UPSTREAM_VARIABLES, Message, Receive, Scope, Send
 from gateway.core.body import Document
 from gateway.core.extract import Extractors, first_value
 from gateway.core.messages import Reason, Request
@@ -21,6 +21,7 @@ from gateway.core.routing import decode_variables
 from gateway.errors import MethodNotAllowed, NoRoute, RequestTooLarge, SemgateError
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Clients
+from gateway.fronts.leaving import ClientLeft
 from gateway.fronts.problem import send_problem
 
 # Wishes to this cache are not the upstream's business.
@@ -44,16 +45,12 @@ class GatedRoute(msgspec.Struct, frozen=True):
 
 
 class Admitted(msgspec.Struct, gc=False):
-    """A request that may go on. `document` is None where the body is too large to be read for the cache."""
+    """A request that may go on. `document` is None where the body was not read: too large, or nobody needs it."""
 
     route: GatedRoute
     request: Request
     document: Document | None
     receive: Receive
-
-
-class ClientLeft(Exception):
-    """The client went away before its request was complete: there is nobody to answer."""
 
 
 class Gate:
@@ -80,7 +77,8 @@ class Gate:
             return
         middleware = admitted.route.middleware
         if admitted.document is None:
-            await middleware.bypass(Reason.BODY_TOO_LARGE, scope, admitted.receive, send)
+            reason = Reason.BODY_TOO_LARGE if middleware.reads_bodies else Reason.OFF
+            await middleware.bypass(reason, admitted.request, scope, admitted.receive, send)
         else:
             await middleware.serve(admitted.request, admitted.document, scope, admitted.receive, send)
 
@@ -98,8 +96,14 @@ class Gate:
             if not any(name == b"expect" for name, _ in headers):  # who expects a word first sends nothing yet
                 await self._drain(receive)
             raise self._too_large()
-        # Where the model decides, the body must be read whole to know whose it is.
-        body, receive = await self._read(receive, declared, self._limit if self._by_model else routes[0].max_body)
+        body: bytes | None = None
+        if self._by_model:
+            # Where the model decides, the body must be read whole to know whose it is.
+            body, receive = await self._read(receive, declared, self._limit)
+        elif routes[0].middleware.reads_bodies:
+            body, receive = await self._read(receive, declared, routes[0].max_body)
+        else:
+            receive = self._replay([], True, receive)  # streams on, within the server's bound
         request = Request(
             method=method,
             path=scope["raw_path"],
@@ -121,6 +125,7 @@ class Gate:
                 document = None
         request.upstream_path = route.upstream_path(request.path, variables)
         scope[UPSTREAM_PATH] = request.upstream_path
+        scope[UPSTREAM_VARIABLES] = variables
         return Admitted(route, request, document, receive)
 
     def _choose(self, routes: list[GatedRoute], request: Request, document: Document) -> GatedRoute:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 import msgspec
 
 from gateway.core.asgi import Send
-from gateway.errors import MethodNotAllowed, SemgateError, Unauthorized, UpstreamError
+from gateway.errors import MethodNotAllowed, NoWebSockets, SemgateError, Unauthorized, UpstreamError, UpstreamResting
 
 
 async def send_problem(send: Send, error: SemgateError, headers: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -18,6 +18,10 @@ async def send_problem(send: Send, error: SemgateError, headers: list[tuple[byte
         extra.append((b"allow", ", ".join(error.allow).encode()))
     if isinstance(error, Unauthorized):
         extra.append((b"www-authenticate", b'Bearer realm="semgate"'))
+    if isinstance(error, NoWebSockets):
+        extra += [(b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade")]
+    if isinstance(error, UpstreamResting):
+        extra.append((b"retry-after", b"%d" % error.retry_after))
     head = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(body)),

@@ -6,8 +6,15 @@ whatever `Connection` names. Framing (Content-Length, Transfer-Encoding) is each
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TypeAlias
+
+import msgspec
+
+from gateway.errors import AmbiguousRequest
 
 RawHeaders: TypeAlias = Iterable[tuple[bytes, bytes]]
 
@@ -33,6 +40,61 @@ NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 NOTHING: frozenset[bytes] = frozenset()
 USUAL_CONNECTION = (b"keep-alive", b"close")  # these name no field, and are nearly all there is
 
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+_SECONDS = re.compile(rb"[0-9]{1,9}")
+
+
+class Framing(msgspec.Struct, frozen=True):
+    """What a request's head says of its body (bytes; None: not announced) and of the host that was asked for."""
+
+    content_length: int | None
+    chunked: bool
+    host: bytes
+
+
+def read_framing(headers: RawHeaders) -> Framing:
+    """Raises AmbiguousRequest where two readers could take the request for two things: smugglers live on that.
+
+    A server in front refuses most of these; one that takes `gzip, chunked` hands the body over as it came, and the
+    upstream would never learn that it is still compressed (RFC 9112, 6.1). Two hosts are an error by RFC 9112, 3.2.
+    """
+    length: int | None = None
+    chunked = False
+    host: bytes | None = None
+    for name, value in headers:
+        if name == b"content-length":
+            if not value.isdigit() or length not in (None, int(value)):
+                raise AmbiguousRequest("Content-Length is not one number")
+            length = int(value)
+        elif name == b"transfer-encoding":
+            if chunked or value.strip().lower() != b"chunked":
+                raise AmbiguousRequest("Transfer-Encoding: only `chunked`, once, can be read")
+            chunked = True
+        elif name == b"host":
+            if host is not None:
+                raise AmbiguousRequest("the request has more than one Host")
+            host = value
+    return Framing(length, chunked, host or b"")
+
+
+def retry_after(headers: RawHeaders, now: float) -> float | None:
+    """How many seconds an answer asks to be left alone (RFC 9110, 10.2.3); None: it does not, or not in words that can
+    be read. `now` is the Unix time; names are lower-case."""
+    for name, value in headers:
+        if name != b"retry-after":
+            continue
+        value = value.strip()
+        if _SECONDS.fullmatch(value):
+            return float(value)
+        try:
+            date = parsedate_to_datetime(value.decode("latin-1"))
+        except ValueError:
+            return None
+        return max(0.0, date.replace(tzinfo=date.tzinfo or UTC).timestamp() - now)
+    return None
+
 
 def request_headers(
     headers: RawHeaders, unwanted: frozenset[bytes], dropped: frozenset[bytes]
@@ -56,7 +118,11 @@ def request_headers(
 
 
 def response_headers(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """The upstream's fields as the client shall see them, names in lower case (as ASGI wants them)."""
+    """The upstream's fields as the client shall see them, names in lower case (as ASGI wants them).
+
+    Raises ValueError for a transfer coding besides `chunked`: nobody asked for it, and its bytes would pass as the body;
+    and for a name that is none, such as `Content-Length ` with its space, which readers take for two different things.
+    """
     kept = []
     named = NOTHING
     chunked = False
@@ -68,7 +134,14 @@ def response_headers(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
             if value not in USUAL_CONNECTION:
                 named |= _tokens(value)
         elif lower == b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise ValueError("a transfer coding that is not chunked")
             chunked = True
+    if kept and not TOKEN.fullmatch(b"".join(name for name, _ in kept)):
+        raise ValueError("a header's name is not valid")
+    if CONTROL.search(b"".join(value for _, value in kept)):
+        # Servers refuse to write them; a space means the same (RFC 9110, 5.5, of the worst of them).
+        kept = [(name, CONTROL.sub(b" ", value)) for name, value in kept]
     if chunked:
         # A Content-Length beside Transfer-Encoding is overridden by it (RFC 9112, 6.3), and may well be wrong.
         named |= {b"content-length"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.proxy.answer import Answer
+from gateway.proxy.breaker import Breaker
 from gateway.proxy.upstream import Call, Failure
 
 
@@ -11,6 +12,8 @@ class Respond:
 
     attempts = 1
     retry_on: frozenset[str | int] = frozenset()
+    max_wait = 0.0
+    breaker = Breaker(failures=0)
 
     def __init__(self, name: str, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
         self.name = name

@@ -14,20 +14,25 @@ import msgspec
 
 from gateway.config.model import File
 from gateway.config.preset import FilledRoute, fill
+from gateway.core.dialects.registry import by_name
 from gateway.core.extract import compile_extractors
 from gateway.core.freshness import AllowedWishes
 from gateway.core.jsonpath import compile_path
 from gateway.core.keys import Keyer, canonical
-from gateway.core.policy import CachePolicy, KeepRule, compile_model
+from gateway.core.policy import CachePolicy, KeepRule, compile_model, compile_terminal
 from gateway.core.ports import Emit
 from gateway.core.routing import Router, fill_template
 from gateway.core.status import Expose
 from gateway.core.subject import CLIENT, PUBLIC, Rule, reads_body
-from gateway.encodings import decode
-from gateway.engine.cache import Places, RouteCache, Tiers
+from gateway.encodings import decode, encode
+from gateway.engine.cache import RouteCache
+from gateway.engine.coalesce import Coalescing
+from gateway.engine.elsewhere import Elsewhere
+from gateway.engine.tiers import Places, Tiers
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Clients
 from gateway.fronts.gate import Gate, GatedRoute
+from gateway.fronts.replay import Replayer
 from gateway.proxy.app import ReverseProxy, Target
 from gateway.runtime.resources import LOCAL, Resources, embedder_of
 
@@ -56,12 +61,14 @@ def compile_generation(settings: File, digest: str, resources: Resources, emit: 
 def _gated(settings: File, route: FilledRoute, resources: Resources, places: Places, emit: Emit) -> GatedRoute:
     cache = None if route.mode == "off" else _cache(settings, route, resources, places, emit)
     middleware = CacheMiddleware(
-        ReverseProxy(_targets(settings, route.upstream, resources), emit),
+        ReverseProxy(_targets(settings, route.upstream, resources), emit, resources.introducer),
         cache,
         route=route.name,
         expose=Expose(route.response.expose),
         buffer=route.response.miss == "buffer",
+        finish=route.on_disconnect == "finish",
         added=[(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()],
+        replayer=Replayer(encode, keeps_pace=route.response.pace == "recorded"),
         emit=emit,
     )
     return GatedRoute(
@@ -97,7 +104,23 @@ def _cache(settings: File, route: FilledRoute, resources: Resources, places: Pla
         _rule_digest(route),
         route.upstream.encode(),
     )
-    return RouteCache(route.name, rule_of(route), policy_of(route), keyer, tiers)
+    coalesce = route.coalesce
+    return RouteCache(
+        route.name,
+        rule_of(route),
+        policy_of(route),
+        keyer,
+        tiers,
+        Coalescing(coalesce.followers, coalesce.release, coalesce.uncacheable, route.keep.max_body),
+        _elsewhere(settings, route, resources),
+    )
+
+
+def _elsewhere(settings: File, route: FilledRoute, resources: Resources) -> Elsewhere | None:
+    if route.coalesce.lock == "none":
+        return None
+    locks, guard = resources.locks[route.coalesce.lock]
+    return Elsewhere(locks, guard, settings.upstreams[route.upstream].timeout.first_byte)
 
 
 def rule_of(route: FilledRoute) -> Rule:
@@ -118,6 +141,8 @@ def rule_of(route: FilledRoute) -> Rule:
         ignore=ignore,
         headers=tuple(sorted({name.lower().encode() for name in route.vary.headers})),
         exact_only=route.match == "exact",
+        dialect=by_name(route.dialect) if route.dialect else None,
+        serves={"auto": (False, True), "single": (False,), "stream": (True,)}[route.response.hit],
         reads_body=reads_body(scope, ignore, query, model, role, stream, bypass, exact_if),
     )
 
@@ -135,6 +160,7 @@ def _rule_digest(route: FilledRoute) -> bytes:
             route.role,
             route.stream,
             route.stream_default,
+            route.dialect,
             route.bypass,
             route.exact_if,
             sorted(route.vary.ignore),
@@ -150,7 +176,7 @@ def policy_of(route: FilledRoute) -> CachePolicy:
     return CachePolicy(
         hit=route.thresholds.hit,
         top_k=route.top_k,
-        ttl=route.ttl,
+        ttl=float(route.ttl),
         keep=KeepRule(
             statuses=frozenset(statuses),
             max_body=keep.max_body,
@@ -158,6 +184,8 @@ def policy_of(route: FilledRoute) -> CachePolicy:
             reject=tuple(compile_path(text) for text in keep.reject),
             cookies=frozenset(name.encode() for name in keep.cookies),
             vary=frozenset(name.lower() for name in route.vary.headers),
+            dialect=by_name(route.dialect) if route.dialect else None,
+            terminal=tuple(compile_terminal(text) for text in keep.terminal),
         ),
         allowed=AllowedWishes(
             cache_control=frozenset(allow.cache_control),
@@ -167,6 +195,9 @@ def policy_of(route: FilledRoute) -> CachePolicy:
         models=tuple(compile_model(text) for text in route.models),
         prompt_tokens=compile_path(route.usage.prompt) if route.usage.prompt else None,
         completion_tokens=compile_path(route.usage.completion) if route.usage.completion else None,
+        stale_if_error=float(route.stale_if_error or 0),
+        stale_while_revalidate=float(route.stale_while_revalidate or 0),
+        fresh_ids=route.response.fresh_ids,
     )
 
 
@@ -175,7 +206,7 @@ def _targets(settings: File, name: str, resources: Resources) -> tuple[Target, .
     fallbacks = settings.upstreams[name].fallback
     return (
         Target(resources.sources[name]),
-        *(Target(resources.sources[each.upstream], each.equivalent) for each in fallbacks),
+        *(Target(resources.sources[each.upstream], each.equivalent, each.path) for each in fallbacks),
     )
 
 

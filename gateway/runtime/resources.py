@@ -15,10 +15,11 @@ from typing import Protocol, TypeAlias
 
 from gateway.config import model
 from gateway.core.events import Stage, Trouble
-from gateway.core.ports import Emit
+from gateway.core.ports import Emit, Locks
 from gateway.embedders.queue import Adapter, BoundedEmbedder
 from gateway.engine.guard import Guard
 from gateway.errors import CacheTrouble, ConfigError
+from gateway.proxy.forwarding import Introducer
 from gateway.proxy.respond import Respond
 from gateway.proxy.upstream import Pool, Source, Upstream
 from gateway.runtime.entries import RouteEntries
@@ -26,7 +27,9 @@ from gateway.stores.codec import Codec
 from gateway.stores.digest import derive
 from gateway.stores.memory import MemoryStore
 from gateway.stores.postgres import Database
+from gateway.stores.postgres_locks import PostgresLocks
 from gateway.stores.redis import RedisStore
+from gateway.stores.redis_locks import RedisLocks
 from gateway.stores.sweeper import RouteLimits
 from gateway.stores.upkeep import Upkeep
 
@@ -70,6 +73,7 @@ class Resources:
                 self.redis[at_rest] = RedisStore(
                     stores.redis.url, self.codec(at_rest), timeout=stores.redis.timeout, connections=stores.redis.pool
                 )
+        self.locks = self._make_locks()
         self.embedders = {
             name: (
                 _embedder(settings.embedders[name]),
@@ -86,7 +90,15 @@ class Resources:
             )
             for embedder, at_rest in {(embedder_of(settings, route), route.at_rest) for route in settings.routes}
         }
+        self.introducer = Introducer(settings.server.trusted_proxies, settings.server.forwarded)
         self.sources = {name: _source(name, upstream) for name, upstream in settings.upstreams.items()}
+
+    def _make_locks(self) -> dict[str, tuple[Locks, Guard]]:
+        """By the names that `coalesce.lock` has for them."""
+        locks: dict[str, tuple[Locks, Guard]] = {"postgres": (PostgresLocks(self.database), self.postgres_guard)}
+        for store in self.redis.values():
+            locks["redis"] = (RedisLocks(store.client), self.redis_guard)
+        return locks
 
     def codec(self, at_rest: str) -> Codec:
         return Codec(self.seal_key, readable=at_rest == "readable")
@@ -255,11 +267,16 @@ def _source(name: str, settings: model.Upstream) -> Source:
                 name=name,
                 url=settings.url,
                 headers=tuple((key.lower().encode(), value.encode()) for key, value in settings.headers.items()),
+                remove_headers=frozenset(key.lower().encode() for key in settings.remove_headers),
                 connect_timeout=settings.timeout.connect,
                 first_byte_timeout=settings.timeout.first_byte,
                 idle_timeout=settings.timeout.idle,
                 attempts=settings.retry.attempts,
                 retry_on=frozenset(int(each) if str(each).isdigit() else str(each) for each in settings.retry.on),
+                max_wait=settings.retry.max_wait,
+                breaker_failures=settings.breaker.failures,
+                breaker_pause=settings.breaker.pause,
+                breaker_longest=settings.breaker.longest,
                 verify=settings.tls.verify,
                 ca=settings.tls.ca,
                 proxy=settings.proxy,

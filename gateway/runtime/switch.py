@@ -7,7 +7,7 @@ keeps the generation it began with.
 from __future__ import annotations
 
 from gateway.core.asgi import App, Receive, Scope, Send
-from gateway.errors import NoRoute
+from gateway.errors import NoRoute, NoWebSockets
 from gateway.fronts.problem import send_problem
 from gateway.runtime.compile import Generation
 
@@ -31,6 +31,9 @@ class Switch:
         path = scope["raw_path"]
         found = generation.router.find(path)
         if found is not None:
+            if scope["method"] == "GET" and scope["http_version"] == "1.1" and _asks_for_websockets(scope):
+                await send_problem(send, NoWebSockets("semgate passes no WebSockets on; ask over plain HTTP"))
+                return
             gate, variables = found
             await gate(scope, receive, send, variables)
         elif path.startswith(ADMIN):
@@ -40,3 +43,9 @@ class Switch:
         else:
             shown = path[:200].decode("latin-1")
             await send_problem(send, NoRoute(f"no route has the path {shown!r}; routes.yaml names the ones there are"))
+
+
+def _asks_for_websockets(scope: Scope) -> bool:
+    """As RFC 6455, 4.1, writes it. Forwarded as a plain GET it would be answered as something else, or with a 405, which
+    clients take for a path that is not there; a 426 sends those that can do both back to HTTP at once."""
+    return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in scope["headers"])

@@ -3,7 +3,8 @@
 A sealed value is bound to its place: the associated data names the entry's exact key and which part of it this is, so a
 value moved to another row, key or column does not open. Whatever does not open, is of another version, or belongs to
 another key is None: to a look-up it is absent, never an error. A sealing codec also refuses readable values, or whoever
-can write to a store could put words into the cache's mouth.
+can write to a store could put words into the cache's mouth. Fields are only ever appended, with defaults: what an older
+version stored opens, and an older version passes over what it does not know.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.core.messages import Cost, Entry, Headers
+from gateway.core.messages import Cost, Entry, Form, Headers
 
 READABLE = 0x01
 SEALED = 0x02
@@ -33,6 +34,11 @@ class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: int
     headers: Headers
     cost: Cost = Cost()
+    form: Form = Form.SINGLE
+    stale: float = 0.0
+    pace: bytes = b""
+    compressed: bool = False
+    usage_asked: bool = False
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -50,6 +56,11 @@ class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expires_at: float
     body: bytes
     cost: Cost = Cost()
+    form: Form = Form.SINGLE
+    stale: float = 0.0
+    pace: bytes = b""
+    compressed: bool = False
+    usage_asked: bool = False
 
 
 class Columns(NamedTuple):
@@ -87,6 +98,11 @@ class Codec:
             entry.expires_at,
             entry.body,
             entry.cost,
+            entry.form,
+            entry.stale,
+            entry.pace,
+            entry.compressed,
+            entry.usage_asked,
         )
         return self._close(_encode(record), ENTRY, entry.exact)
 
@@ -114,11 +130,25 @@ class Codec:
             created_at=record.created_at,
             expires_at=record.expires_at,
             cost=record.cost,
+            form=record.form,
+            stale=record.stale,
+            pace=record.pace,
+            compressed=record.compressed,
+            usage_asked=record.usage_asked,
         )
 
     def to_columns(self, entry: Entry) -> Columns:
-        head = _encode(Head(entry.status, entry.headers, entry.cost))
-        return Columns(self._close(head, HEAD, entry.exact), self._close(entry.body, BODY, entry.exact))
+        head = Head(
+            entry.status,
+            entry.headers,
+            entry.cost,
+            entry.form,
+            entry.stale,
+            entry.pace,
+            entry.compressed,
+            entry.usage_asked,
+        )
+        return Columns(self._close(_encode(head), HEAD, entry.exact), self._close(entry.body, BODY, entry.exact))
 
     def from_columns(self, head: bytes, body: bytes, exact: bytes) -> tuple[Head, bytes] | None:
         opened_head, opened_body = self._open(head, HEAD, exact), self._open(body, BODY, exact)

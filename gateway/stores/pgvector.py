@@ -3,7 +3,8 @@
 A look-up is one round trip. `nearest` scans the rows of the partition exactly; of a large one it asks the partition's
 graph and scans what is not in it yet, in one statement. It brings the answer of the nearest along where it may be
 served. The conditions are written so that each part can use one index only: the graph or the partition's rows (tests
-look at the plans). Expired rows are never returned, whenever the sweeper comes.
+look at the plans). Expired rows are never returned, whenever the sweeper comes; it comes after their stale time, which
+`semgate.usage.expires_at` includes.
 """
 
 # ruff: noqa: S608 (only the names of semgate's own tables are put into statements, never a value)
@@ -95,6 +96,8 @@ class PgVectorStore:
             entry.created_at,
             entry.expires_at,
             size,
+            entry.form.value,
+            entry.expires_at + entry.stale,
         )
         if self._space.dimensions is not None:
             values += (vector,)
@@ -136,6 +139,11 @@ class PgVectorStore:
             created_at=row["created_at"],
             expires_at=row["expires_at"],
             cost=head.cost,
+            form=head.form,
+            stale=head.stale,
+            pace=head.pace,
+            compressed=head.compressed,
+            usage_asked=head.usage_asked,
         )
 
 
@@ -148,16 +156,16 @@ def statements_for(table: Table) -> Statements:
         keep=f"""
             WITH kept AS (
                 INSERT INTO {entries} (exact, id, namespace, route, scope, partition, question, head, body,
-                    asked_at, created_at, expires_at{", embedding" if embeds else ""})
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12{", $14" if embeds else ""})
+                    asked_at, created_at, expires_at, form{", embedding" if embeds else ""})
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14{", $16" if embeds else ""})
                 ON CONFLICT (exact) DO UPDATE SET (id, namespace, route, scope, partition, question, head, body,
-                    asked_at, created_at, expires_at{", embedding, promoted" if embeds else ""})
-                = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12{", $14, false" if embeds else ""})
+                    asked_at, created_at, expires_at, form{", embedding, promoted" if embeds else ""})
+                = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14{", $16, false" if embeds else ""})
             )
             INSERT INTO semgate.usage AS used (space, exact, namespace, route, bytes, last_used, expires_at)
-            VALUES ({table.space}, $1, $3, $4, $13, $11, $12)
+            VALUES ({table.space}, $1, $3, $4, $13, $11, $15)
             ON CONFLICT (space, exact) DO UPDATE SET (namespace, route, bytes, last_used, expires_at)
-            = ($3, $4, $13, greatest(used.last_used, $11), $12)
+            = ($3, $4, $13, greatest(used.last_used, $11), $15)
             """,
         nearest=_nearest(table) if embeds else "",
     )

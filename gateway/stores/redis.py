@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.retry import Retry
@@ -21,6 +21,8 @@ from gateway.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from gateway.core.messages import Entry
     from gateway.stores.codec import Codec
+
+Client: TypeAlias = "Redis | RedisCluster"
 
 PREFIX = "semgate:1:"
 SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
@@ -38,13 +40,14 @@ class RedisStore:
         """
         self._codec = codec
         self._prefix = prefix
-        self._client = _connect(url, timeout, connections)
+        # For what else lives in this Redis (see redis_locks): the connections are shared, and closed by this store.
+        self.client = _connect(url, timeout, connections)
 
     async def get(self, exact: bytes, now: float) -> Entry | None:
         try:
-            blob = cast("bytes | None", await self._client.get(self._prefix + exact.hex()))
-        except _TROUBLE as error:
-            raise _store_error(error) from error
+            blob = cast("bytes | None", await self.client.get(self._prefix + exact.hex()))
+        except TROUBLE as error:
+            raise store_error(error) from error
         if blob is None:
             return None
         entry = self._codec.decode(blob, exact)
@@ -52,27 +55,27 @@ class RedisStore:
 
     async def put(self, entry: Entry) -> None:
         # Redis counts down by its own clock: what is left is measured here, at the last moment. 0 is not allowed.
-        left_ms = max(1, int((entry.expires_at - time.time()) * 1000))
+        left_ms = max(1, int((entry.expires_at + entry.stale - time.time()) * 1000))
         try:
-            await self._client.set(self._prefix + entry.exact.hex(), self._codec.encode(entry), px=left_ms)
-        except _TROUBLE as error:
-            raise _store_error(error) from error
+            await self.client.set(self._prefix + entry.exact.hex(), self._codec.encode(entry), px=left_ms)
+        except TROUBLE as error:
+            raise store_error(error) from error
 
     async def ping(self) -> None:
         try:
             # A GET asks for no more rights than the look-up has, and finds its way in a cluster.
-            await self._client.get(self._prefix + "ping")
-        except _TROUBLE as error:
-            raise _store_error(error) from error
+            await self.client.get(self._prefix + "ping")
+        except TROUBLE as error:
+            raise store_error(error) from error
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
 
 
-_TROUBLE = (RedisError, RedisClusterException, OSError, TimeoutError, asyncio.IncompleteReadError)
+TROUBLE = (RedisError, RedisClusterException, OSError, TimeoutError, asyncio.IncompleteReadError)
 
 
-def _connect(url: str, timeout: float, connections: int) -> Redis | RedisCluster:
+def _connect(url: str, timeout: float, connections: int) -> Client:
     if not url.startswith(SCHEMES):
         raise ConfigError(f"stores.redis.url: must start with one of {', '.join(SCHEMES)}")
     # One more try at once: a connection that idled through a restart of the server fails only when it is used.
@@ -102,6 +105,6 @@ def _connect(url: str, timeout: float, connections: int) -> Redis | RedisCluster
         raise ConfigError("stores.redis.url: not a valid URL") from error
 
 
-def _store_error(error: BaseException) -> StoreError:
+def store_error(error: BaseException) -> StoreError:
     # The server's and the library's messages name address and reason, never the password.
     return StoreError(f"redis: {type(error).__name__}: {error}")

@@ -1,8 +1,9 @@
-"""Removing rows: what expired, and the longest unused beyond a route's limits. In bounded batches, by one process at a
-time (an advisory lock), reading only the narrow usage table; and writing the use counts that decide who goes first.
+"""Removing rows: what expired, the longest unused beyond a route's limits, and locks that ended. In bounded batches, by
+one process at a time (an advisory lock), reading only the narrow usage table; and writing the use counts that decide who
+goes first. Expired is, in the usage table, what is past its time to live and its stale time.
 
-Rows are deleted from the entries before the usage table, in the order in which `keep` writes them: the other order
-deadlocks. A row that was replaced meanwhile stays: each DELETE looks at its times again.
+Rows of the usage table are locked first, as `keep` does: the other order deadlocks. A row that was replaced meanwhile
+stays: its times are looked at again once it is locked.
 """
 
 # ruff: noqa: S608 (only numbers of semgate's own tables are put into statements, never a value)
@@ -41,7 +42,7 @@ class Swept(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Rows to delete. They stay if they expire after `expired_by` or were made after `made_by`."""
+    """Rows to delete. They stay if they are of use after `expired_by` or were made after `made_by`."""
 
     rows: Sequence[asyncpg.Record]
     expired_by: float
@@ -80,6 +81,7 @@ async def sweep(database: Database, namespace: str, limits: Mapping[str, RouteLi
             break
     else:
         return Swept(expired, 0, ours=False)
+    await _remove_ended_locks(database)
     for route, over_entries, over_bytes in await _over_limits(database, namespace, limits):
         victims = await _longest_unused(database, namespace, route, over_entries, over_bytes)
         for start in range(0, len(victims), BATCH):
@@ -159,14 +161,16 @@ async def _remove(database: Database, batch: _Batch) -> int | None:
             by_space.setdefault(row["space"], []).append(row["exact"])
         for space, keys in by_space.items():
             # `keep` writes usage first and the entry second; in the other order the two would wait for each other.
-            await connection.execute(
-                "SELECT FROM semgate.usage WHERE space = $1 AND exact = ANY($2) ORDER BY exact FOR UPDATE", space, keys
-            )
-            await connection.execute(
-                f"DELETE FROM semgate.entries_{space} WHERE exact = ANY($1) AND expires_at <= $2 AND created_at <= $3",
+            locked = await connection.fetch(
+                "SELECT exact FROM semgate.usage WHERE space = $1 AND exact = ANY($2) AND expires_at <= $3 "
+                "ORDER BY exact FOR UPDATE",
+                space,
                 keys,
                 batch.expired_by,
-                batch.made_by,
+            )
+            due = [row["exact"] for row in locked]
+            await connection.execute(
+                f"DELETE FROM semgate.entries_{space} WHERE exact = ANY($1) AND created_at <= $2", due, batch.made_by
             )
             done = await connection.execute(
                 f"""
@@ -174,10 +178,17 @@ async def _remove(database: Database, batch: _Batch) -> int | None:
                 AND NOT EXISTS (SELECT FROM semgate.entries_{space} e WHERE e.exact = u.exact)
                 """,
                 space,
-                keys,
+                due,
             )
             removed += int(done.rpartition(" ")[2])
     return removed
+
+
+async def _remove_ended_locks(database: Database) -> None:
+    """Locks of those who died with them; by the clock that they were made by (see postgres_locks)."""
+    async with database.transaction() as connection:
+        await _read_all(connection)
+        await connection.execute("DELETE FROM semgate.locks WHERE until <= extract(epoch FROM clock_timestamp())")
 
 
 async def _read_all(connection: Connection) -> None:

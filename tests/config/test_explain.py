@@ -1,9 +1,11 @@
 """`explain`: everything filled in, nothing leaked, and still a routes file."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from gateway.config.explain import MASK, explain
 from gateway.config.load import read
@@ -31,6 +33,10 @@ def test_what_it_prints_is_the_same_route_written_out(name: str, tmp_path: Path)
         wanted, got = fill(route, loaded.settings.defaults), fill(read_again, again.settings.defaults)
         if route.match == "exact":
             got = msgspec.structs.replace(got, embedder=wanted.embedder)
+        if route.stale_if_error is None and route.stale_while_revalidate is None:
+            # No answer is stale, so nobody can wish for one.
+            assert "stale-if-error" not in got.allow.cache_control
+            got = msgspec.structs.replace(got, allow=wanted.allow)
         assert got == wanted
         assert again.settings.upstreams.keys() <= loaded.settings.upstreams.keys()
 
@@ -95,9 +101,64 @@ def test_every_bound_is_listed_with_its_default() -> None:
         "ttl: 24h",
         "hit: 0.95",
         "top_k: 5",
+        "trusted_proxies: []",
+        "forwarded: both",
+        "remove_headers: []",
+        "failures: 10",
+        "longest: 15s",
+        "followers: 1000",
+        "release: 500",
+        "uncacheable: 10s",
+        "lock: none",
+        "on_disconnect: finish",
+        "stale_if_error: null",
+        "stale_while_revalidate: null",
+        "hit: auto",
+        "pace: instant",
+        "fresh_ids: false",
     ):
         assert line in text
     assert "# Preset json-query, version 1." in text
+
+
+def test_how_a_route_serves_is_shown_as_it_is_written() -> None:
+    settings = explained("fine-streams", "chat")
+    (route,), upstreams = settings["routes"], settings["upstreams"]
+    assert (route["stale_if_error"], route["stale_while_revalidate"]) == ("1h", "30s")
+    assert route["coalesce"] == {"followers": 50, "release": 10, "uncacheable": "1m", "lock": "redis"}
+    assert route["on_disconnect"] == "abort"
+    assert (route["response"]["pace"], route["response"]["fresh_ids"]) == ("recorded", True)
+    assert route["dialect"] == "openai-chat"
+    assert upstreams["openai"]["breaker"] == {"failures": 5, "pause": "500ms", "longest": "1m"}
+    assert upstreams["openai"]["retry"]["max_wait"] == "5s"
+    assert upstreams["openai"]["fallback"][0]["path"].startswith("/openai/deployments/{model}/")
+    assert settings["server"]["trusted_proxies"] == ["10.0.0.7", "fd00::/8", "127.0.0.1"]
+
+
+def test_what_has_no_effect_is_left_out() -> None:
+    settings = explained("fine-streams", "chat")
+    (route,), upstreams = settings["routes"], settings["upstreams"]
+    assert "terminal" not in route["keep"], "the dialect knows"
+    assert upstreams["openai"]["remove_headers"] == ["Cookie", "X-Internal"], "it sets its own Authorization"
+    assert upstreams["azure"]["breaker"] == {"failures": 0}
+    assert upstreams["azure"]["retry"] == {"attempts": 1}
+    settings = explained("fine-streams", "two-partitions")
+    (route,), upstreams = settings["routes"], settings["upstreams"]
+    assert route["coalesce"] == {"followers": 0}
+    assert "stale-if-error" not in route["allow"]["cache-control"]
+    assert set(upstreams["local"]["retry"]) == {"attempts", "on"}, "a fallback is asked at once"
+
+
+def test_a_dialect_that_is_turned_off_stays_off() -> None:
+    (route,) = explained("fine-streams", "two-partitions")["routes"]
+    assert route["dialect"] is None
+    assert "terminal" in route["keep"]
+
+
+def explained(case: str, route: str) -> dict[str, Any]:
+    shown = yaml.safe_load(explain(read(CASES / f"{case}.yaml", ENV), route))
+    assert isinstance(shown, dict)
+    return shown
 
 
 def test_a_broken_file_and_an_unknown_route_are_said_so() -> None:

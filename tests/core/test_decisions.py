@@ -16,16 +16,18 @@ from gateway.core.freshness import (
     upstream_ttl,
 )
 from gateway.core.jsonpath import compile_path
-from gateway.core.messages import Candidate, Cost, Reason, Subject
-from gateway.core.negotiate import GZIP, IDENTITY, choose_encoding
+from gateway.core.messages import Cost, Entry, Form, Reason, Subject, Wanted
 from gateway.core.policy import (
     CachePolicy,
     KeepRule,
-    choose,
+    StaleUse,
     compile_model,
+    compile_terminal,
     examine_body,
     read_cost,
     reject_head,
+    stale_time,
+    stale_use,
     threshold,
     time_to_live,
     too_old,
@@ -115,13 +117,6 @@ def test_the_upstream_can_only_shorten_the_ttl():
     assert upstream_ttl(()) is None
 
 
-@pytest.mark.parametrize(("similarity", "served"), [(0.95, True), (0.9499, False), (1.0, True)])
-def test_the_nearest_is_served_at_the_threshold_or_above(similarity, served):
-    candidates = [Candidate("a", similarity, None), Candidate("b", 0.1, None)]
-    assert (choose(candidates, 0.95) is candidates[0]) is served
-    assert choose([], 0.0) is None
-
-
 def test_max_age_rules_older_entries_out():
     assert too_old(0.0, Wishes(max_age=10), 10.5)
     assert not too_old(0.0, Wishes(max_age=10), 10.0)
@@ -151,7 +146,7 @@ def test_max_age_rules_older_entries_out():
 )
 def test_what_a_head_says_about_keeping(status, headers, reason):
     rule = keep_rule(cookies=frozenset({b"__cf_bm"}), vary=frozenset({"accept-language"}))
-    assert reject_head(rule, status, headers) is reason
+    assert reject_head(rule, None, status, headers) is reason
 
 
 @pytest.mark.parametrize(
@@ -173,7 +168,7 @@ def test_what_a_body_says_about_keeping(body, reason):
         require=(compile_path("$.choices"),),
         reject=(compile_path("$.error"), compile_path("$.choices[?@.finish_reason=='length']")),
     )
-    assert (None if isinstance(found := examine_body(rule, body), list) else found) is reason
+    assert (None if isinstance(found := examine_body(rule, Form.SINGLE, body), list) else found) is reason
 
 
 @pytest.mark.parametrize(
@@ -185,8 +180,105 @@ def test_what_an_answer_cost_is_counted_under_a_name_of_the_routes_file(model, l
         prompt_tokens=compile_path("$.usage.prompt_tokens"),
         completion_tokens=compile_path("$.usage.completion_tokens"),
     )
-    cost = read_cost(counting, model, [{"usage": {"prompt_tokens": 9, "completion_tokens": "3"}}])
+    cost = read_cost(counting, model, [[{"usage": {"prompt_tokens": 9, "completion_tokens": "3"}}]])
     assert cost == Cost(label, 9, 0)
+
+
+SSE = ((b"content-type", b"text/event-stream; charset=utf-8"),)
+NDJSON = ((b"content-type", b"application/x-ndjson"),)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "headers", "terminal", "reason"),
+    [
+        (None, SSE, "[DONE]", None),
+        (None, SSE, "", Reason.STREAM),
+        (Wanted(stream=True), SSE, "[DONE]", None),
+        (Wanted(stream=True), NDJSON, "$.done", None),
+        (Wanted(stream=True), (), "[DONE]", Reason.FORM),
+        (Wanted(stream=False), SSE, "[DONE]", Reason.FORM),
+        (Wanted(stream=False), (), "[DONE]", None),
+    ],
+)
+def test_an_answer_in_the_other_form_than_asked_for_is_not_kept(wanted, headers, terminal, reason):
+    rule = keep_rule(terminal=(compile_terminal(terminal),) if terminal else ())
+    assert reject_head(rule, wanted, 200, headers) is reason
+
+
+@pytest.mark.parametrize(
+    ("terminal", "stream", "reason"),
+    [
+        ("[DONE]", b'data: {"a": 1}\n\ndata: [DONE]\n\n', None),
+        ("[DONE]", b'data: {"a": 1}\r\n\r\ndata: [DONE]\r\n\r\n', None),
+        ("[DONE]", b'data: {"a": 1}\n\ndata: [DONE]', None),
+        ("[DONE]", b'data: {"a": 1}\n\ndata:[DONE]\n\n: bye\n\n', None),
+        ("[DONE]", b'data: {"a": 1}\n\n', Reason.INCOMPLETE),
+        ("[DONE]", b'data: [DONE]\n\ndata: {"a": 1}\n\n', Reason.INCOMPLETE),
+        ("[DONE]", b": only a comment\n\n", Reason.INCOMPLETE),
+        ("[DONE]", b"", Reason.INCOMPLETE),
+        ("[DONE]", b'data: {"error": {"message": "no"}}\n\ndata: [DONE]\n\n', Reason.REJECTED),
+        ("[DONE]", b'event: error\ndata: {"a": 1}\n\ndata: [DONE]\n\n', Reason.REJECTED),
+        ("event:end", b'data: {"a": 1}\n\nevent: end\ndata: {}\n\n', None),
+        ("event:end", b'event: end\ndata: {}\n\ndata: {"a": 1}\n\n', Reason.INCOMPLETE),
+        ("$.done", b'data: {"a": 1}\n\ndata: {"done": true}\n\n', None),
+        ("$.done", b'data: {"a": 1}\n\ndata: {"done": false}\n\n', Reason.INCOMPLETE),
+        ("[DONE]", b'data: {"b": 1}\n\ndata: [DONE]\n\n', Reason.REJECTED),
+    ],
+)
+def test_a_stream_is_kept_only_after_its_terminal_event(terminal, stream, reason):
+    rule = keep_rule(
+        terminal=(compile_terminal(terminal),), require=(compile_path("$.a"),), reject=(compile_path("$.error"),)
+    )
+    found = examine_body(rule, Form.SSE, stream)
+    assert (None if isinstance(found, list) else found) is reason
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason"),
+    [
+        (b'{"a": 1}\n{"done": true}\n', None),
+        (b'{"a": 1}\n{"done": true}', None),
+        (b'{"a": 1}\n{"done": tr', Reason.NOT_JSON),
+        (b'{"a": 1}\n', Reason.INCOMPLETE),
+        (b'{"error": "no"}\n{"done": true}\n', Reason.REJECTED),
+    ],
+)
+def test_lines_of_json_are_a_stream_as_well(stream, reason):
+    rule = keep_rule(terminal=(compile_terminal("$.done"),), reject=(compile_path("$.error"),))
+    found = examine_body(rule, Form.NDJSON, stream)
+    assert (None if isinstance(found, list) else found) is reason
+
+
+def test_what_a_stream_said_last_is_what_it_cost():
+    counting = policy(completion_tokens=compile_path("$.usage.out"))
+    holders = [[{"usage": {"out": 1}}], [{"usage": {"out": 7}}], [{"usage": None}], [None]]
+    assert read_cost(counting, "m", holders).completion == 7
+
+
+@pytest.mark.parametrize(
+    ("past", "wishes", "use"),
+    [
+        (-1, NO_WISHES, StaleUse.FRESH),
+        (0, NO_WISHES, StaleUse.REVALIDATE),
+        (9, NO_WISHES, StaleUse.REVALIDATE),
+        (10, NO_WISHES, StaleUse.IF_ERROR),
+        (59, NO_WISHES, StaleUse.IF_ERROR),
+        (60, NO_WISHES, StaleUse.NONE),
+        (30, Wishes(stale_if_error=20), StaleUse.NONE),
+        (15, Wishes(stale_if_error=20), StaleUse.IF_ERROR),
+        (70, Wishes(stale_if_error=1000), StaleUse.NONE),
+    ],
+)
+def test_what_an_expired_entry_is_good_for(past, wishes, use):
+    rules = policy(stale_if_error=60.0, stale_while_revalidate=10.0)
+    entry = Entry("i", "r", b"s", b"p", b"e", 200, (), b"{}", 0.0, 0.0, 1000.0, stale=rules.stale)
+    assert stale_use(rules, entry, wishes, 1000.0 + past) is use
+
+
+def test_an_upstream_can_forbid_stale_answers():
+    rules = policy(stale_if_error=60.0)
+    assert stale_time(rules, ()) == 60.0
+    assert stale_time(rules, ((b"cache-control", b"max-age=5, must-revalidate"),)) == 0.0
 
 
 def recording(**changes: object) -> Recording:
@@ -233,23 +325,3 @@ def test_the_first_reason_to_give_up_stands():
     watched.start(500, ())
     watched.abandon(Reason.INCOMPLETE)
     assert watched.reason is Reason.STATUS
-
-
-@pytest.mark.parametrize(
-    ("accepts", "encoding"),
-    [
-        ([], IDENTITY),
-        ([b"gzip, br"], IDENTITY),
-        ([b"br;q=1.0, *;q=0.5"], IDENTITY),
-        ([b"identity;q=0, gzip"], GZIP),
-        ([b"*;q=0, gzip;q=0.5"], GZIP),
-        ([b"gzip", b"*;q=0"], GZIP),
-        ([b"*;q=0, identity;q=0.1"], IDENTITY),
-        ([b"gzip;q=0"], IDENTITY),
-        ([b"identity;q=0, gzip;q=0"], None),
-        ([b"br, *;q=0"], None),
-        ([b"identity;q=0.000, br"], None),
-    ],
-)
-def test_a_hit_goes_out_in_a_coding_the_client_accepts(accepts, encoding):
-    assert choose_encoding([(b"accept-encoding", value) for value in accepts]) == encoding

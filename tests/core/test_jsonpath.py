@@ -59,3 +59,10 @@ def test_other_paths_go_through_the_library(text):
 def test_what_is_not_rfc_9535_or_has_no_bound_is_refused(text):
     with pytest.raises(ValueError):
         compile_path(text)
+
+
+def test_a_string_is_never_read_as_a_document():
+    path = compile_path("$[?@.a == 1]")
+    assert path.values([[{"a": 1}]]) == [{"a": 1}]
+    assert path.values(['[{"a": 1}]']) == []
+    assert path.places(['[{"a": 1}]']) == []

@@ -3,155 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
-import struct
 import time
-from hashlib import sha256
 
 import pytest
 
-from gateway.core.body import Document
-from gateway.core.events import Event, Kept, NotKept
-from gateway.core.extract import compile_extractors
-from gateway.core.freshness import NO_WISHES, AllowedWishes, Wishes
-from gateway.core.keys import Keyer
-from gateway.core.messages import Candidate, Entry, Hit, Miss, Reason, Refuse, Request, Source, Vector, Verdict
-from gateway.core.policy import CachePolicy, KeepRule
-from gateway.core.subject import PUBLIC, Rule
-from gateway.encodings import decode
-from gateway.engine.cache import Places, RouteCache, Tiers
-from gateway.engine.guard import Guard
-from gateway.errors import EmbedError, StoreError
-from gateway.stores.memory import MemoryStore
-
-
-class Rows(MemoryStore):
-    """An EntryStore in memory: nearness by scanning. Fails or waits as told."""
-
-    source = Source.POSTGRES
-
-    def __init__(self) -> None:
-        super().__init__(1 << 30)
-        self.vectors: dict[str, tuple[Entry, Vector]] = {}
-        self.uses: list[str] = []
-        self.down = False
-        self.hold: asyncio.Event | None = None
-
-    async def get(self, exact: bytes, now: float) -> Entry | None:
-        self._check()
-        return self.get_now(exact, now)
-
-    async def keep(self, entry: Entry, question: str, vector: Vector | None) -> None:
-        if self.hold is not None:
-            await self.hold.wait()
-        self._check()
-        self.put_now(entry)
-        if vector is not None:
-            self.vectors[entry.id] = entry, vector
-
-    async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
-        self._check()
-        found = [
-            Candidate(entry.id, cosine(vector, other), entry)
-            for entry, other in self.vectors.values()
-            if entry.partition == partition
-        ]
-        return sorted(found, key=lambda candidate: -candidate.similarity)[:k]
-
-    async def fetch(self, entry_id: str, now: float) -> Entry | None:
-        return self.vectors[entry_id][0]
-
-    def used(self, entry_id: str, at: float) -> None:
-        self.uses.append(entry_id)
-
-    def _check(self) -> None:
-        if self.down:
-            raise StoreError("down")
-
-
-class Words:
-    """An embedder by words: texts that share words are near."""
-
-    def __init__(self) -> None:
-        self.down = False
-        self.texts: list[str] = []
-
-    async def embed(self, text: str) -> Vector:
-        self.texts.append(text)
-        if self.down:
-            raise EmbedError("down")
-        sums = [0.0] * 64
-        for word in text.lower().split():
-            sums[sha256(word.encode()).digest()[0] % 64] += 1.0
-        length = math.sqrt(sum(each * each for each in sums))
-        return struct.pack("<64f", *(each / length for each in sums))
-
-    async def ping(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-
-def cosine(one: Vector, other: Vector) -> float:
-    pairs = zip(struct.unpack("<64f", one), struct.unpack("<64f", other), strict=True)
-    return sum(first * second for first, second in pairs)
-
-
-class Bench:
-    """One route's cache with its parts in reach."""
-
-    def __init__(self, *, memory: bool = True, places: int = 10, embeds_ahead: bool = False) -> None:
-        self.events: list[Event] = []
-        self.rows, self.words = Rows(), Words()
-        self.memory = MemoryStore(1 << 20) if memory else None
-        rule = Rule(
-            scope=PUBLIC,
-            query=compile_extractors("$.q"),
-            model=(),
-            role=(),
-            stream=(),
-            stream_default=False,
-            bypass=(),
-            exact_if=(),
-            ignore=(),
-            headers=(),
-            exact_only=False,
-            reads_body=True,
-        )
-        keep = KeepRule(frozenset({2}), 10_000, (), (), frozenset(), frozenset())
-        policy = CachePolicy(0.7, 5, 100.0, keep, AllowedWishes(frozenset(), None, None))
-        ids = iter(range(1000))
-        tiers = Tiers(
-            memory=self.memory,
-            redis=None,
-            postgres=(self.rows, self._guard("postgres")),
-            storing=self._guard("postgres"),
-            embedder=(self.words, self._guard("embedder")),
-            embeds_ahead=embeds_ahead,
-            places=Places(places),
-            decode=decode,
-            emit=self.events.append,
-            new_id=lambda: f"id-{next(ids)}",
-        )
-        self.cache = RouteCache("route", rule, policy, Keyer(b"k" * 32, b"route"), tiers)
-
-    def _guard(self, part: str) -> Guard:
-        return Guard(part, 5.0, self.events.append, time.monotonic)
-
-    async def ask(self, question: str, wishes: Wishes = NO_WISHES) -> Verdict:
-        body = json.dumps({"q": question}).encode()
-        request = Request("POST", b"/", b"", [], body, {}, b"/", None, time.time())
-        return await self.cache.look_up(request, Document(body), wishes)
-
-    async def answer(self, miss: Verdict, body: bytes = b'{"a": 1}') -> bool:
-        assert isinstance(miss, Miss)
-        assert miss.recording is not None
-        miss.recording.start(200, ((b"content-type", b"application/json"), (b"x-request-id", b"1")))
-        miss.recording.feed(body)
-        return await self.cache.keep(miss.recording)
-
-    def not_kept(self) -> list[Reason]:
-        return [event.reason for event in self.events if isinstance(event, NotKept)]
+from routebench import Bench
+from gateway.core.events import Kept
+from gateway.core.freshness import Wishes
+from gateway.core.messages import Candidate, Entry, Hit, Miss, Reason, Refuse, Source
 
 
 def test_an_answer_is_found_by_its_words_and_by_near_ones():

@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))  # for the modules beside this one: pytest's impor
 
 from raw_client import MakeProxy, Proxied, until  # noqa: E402
 from raw_upstream import RawUpstream  # noqa: E402
+from stage import Gate  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +58,11 @@ def upstream() -> Iterator[RawUpstream]:
     server = RawUpstream()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def gate(upstream: RawUpstream) -> Gate:
+    return Gate(upstream)
 
 
 @pytest.fixture

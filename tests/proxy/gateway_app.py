@@ -1,25 +1,46 @@
 """What Granian serves in these tests: many reverse proxies side by side, told apart by the first path segment.
 
 `PUT /-/proxies/NAME` with a JSON list of targets makes one; `/NAME/rest?query` asks its upstream for `/rest?query`;
-`GET /-/log/NAME` gives how each of its calls went. The wrapper around the proxy is as small as a front can be: it
-words errors before the head, and lets errors after the head out.
+`GET /-/log/NAME` gives how each of its calls went, `GET /-/events/NAME` what it told, `PUT /-/clock/NAME` moves the clock
+of its breakers on, `PUT /-/unwanted/NAME` withdraws `finish`. The wrapper around the proxy is as small as a front can be:
+it words errors before the head, and lets errors after the head out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from typing import Any
 
-from gateway.core.asgi import BODY, DROP_HEADERS, FINISH, UPSTREAM, UPSTREAM_PATH, Message, Receive, Scope, Send
+import msgspec
+
+from gateway.core.asgi import (
+    BODY,
+    DROP_HEADERS,
+    FINISH,
+    UPSTREAM,
+    UPSTREAM_PATH,
+    UPSTREAM_VARIABLES,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
+from gateway.core.events import Event
 from gateway.errors import SemgateError
+from gateway.fronts.problem import send_problem
 from gateway.proxy.app import ReverseProxy, Target
+from gateway.proxy.forwarding import Introducer
 from gateway.proxy.respond import Respond
 from gateway.proxy.upstream import Pool, Source, Upstream
 
 proxies: dict[str, ReverseProxy] = {}
-options: dict[str, dict[str, Any]] = {}
+asked: dict[str, dict[str, Any]] = {}
 logs: dict[str, list[dict[str, Any]]] = {}
+events: dict[str, list[Event]] = {}
+clocks: dict[str, float] = defaultdict(float)
+unwanted: set[str] = set()
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -28,12 +49,18 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await control(scope, receive, send)
         return
     scope[UPSTREAM_PATH] = b"/" + (rest[0] if rest else "").encode("latin-1")
-    how = options[name]
+    how = asked[name]
     if how.get("buffer"):
-        scope[BODY] = await read(receive)
+        try:
+            scope[BODY] = await read(receive)
+        except ConnectionError:
+            return
     if how.get("drop"):
         scope[DROP_HEADERS] = frozenset(header.encode() for header in how["drop"])
-    scope[FINISH] = how.get("finish", False)
+    if "variables" in how:
+        scope[UPSTREAM_VARIABLES] = {key: value.encode() for key, value in how["variables"].items()}
+    if how.get("finish"):
+        scope[FINISH] = lambda: name not in unwanted
     entry: dict[str, Any] = {"upstream": None, "error": None, "sent": 0, "complete": False, "returned": False}
     logs[name].append(entry)
     started = False
@@ -48,7 +75,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             entry["sent"] += len(message["body"])
             entry["complete"] = not message["more_body"]
             if how.get("give_up_after") and entry["sent"] >= how["give_up_after"]:
-                scope[FINISH] = False
+                unwanted.add(name)
         await send(message)
 
     try:
@@ -60,7 +87,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             return
         if started:
             raise
-        await answer(send, error.status, str(error).encode())
+        await send_problem(send, error)
     except asyncio.CancelledError:
         entry["error"] = "CancelledError"
         raise
@@ -68,39 +95,53 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def control(scope: Scope, receive: Receive, send: Send) -> None:
     _, what, name = scope["path"].strip("/").split("/")
-    if what == "log":
-        await answer(send, 200, json.dumps(logs[name]).encode())
-        return
-    wanted = json.loads(await read(receive))
-    proxies[name] = ReverseProxy(tuple(target(fields) for fields in wanted["targets"]), lambda _event: None)
-    options[name] = wanted["options"]
+    given = await read(receive)
+    told: object = None
+    match what:
+        case "log":
+            told = logs[name]
+        case "events":
+            told = [{"type": type(event).__name__, **msgspec.to_builtins(event)} for event in events[name]]
+        case "clock":
+            clocks[name] += float(given)
+        case "unwanted":
+            unwanted.add(name)
+        case "proxies":
+            make(name, **json.loads(given))
+    body = json.dumps(told).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def make(name: str, targets: list[dict[str, Any]], options: dict[str, Any]) -> None:
+    introducer = Introducer(options.get("trusted", ()), options.get("forwarded", "none"))
+    events[name] = []
     logs[name] = []
-    await answer(send, 204, b"")
+    asked[name] = options
+    proxies[name] = ReverseProxy(tuple(target(name, fields) for fields in targets), events[name].append, introducer)
 
 
-def target(fields: dict[str, Any]) -> Target:
-    equivalent = fields.pop("equivalent", True)
+def target(proxy: str, fields: dict[str, Any]) -> Target:
+    equivalent, path = fields.pop("equivalent", True), fields.pop("path", None)
     source: Source
     if "body" in fields:
         headers = tuple((key.encode(), value.encode()) for key, value in fields.pop("headers", []))
         source = Respond(fields["name"], fields["status"], headers, fields["body"].encode())
     else:
         fields["headers"] = tuple((key.encode(), value.encode()) for key, value in fields.get("headers", []))
+        fields["remove_headers"] = frozenset(key.encode() for key in fields.get("remove_headers", []))
         if "retry_on" in fields:
             fields["retry_on"] = frozenset(fields["retry_on"])
-        source = Pool(Upstream(**fields))
-    return Target(source, equivalent)
+        source = Pool(Upstream(**fields), clock=lambda: clocks[proxy])
+    return Target(source, equivalent, path)
 
 
 async def read(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError("the client left")
         body += message.get("body", b"")
         more = message.get("more_body", False)
     return body
-
-
-async def answer(send: Send, status: int, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": [(b"x-from", b"front")]})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

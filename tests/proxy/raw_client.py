@@ -107,8 +107,23 @@ class Proxied:
         return client.until_closed()
 
     def log(self) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = httpx.get(f"http://127.0.0.1:{self.port}/-/log/{self.name}").json()
+        entries: list[dict[str, Any]] = self._control("GET", "log").json()
         return entries
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What the proxy told: the events of this class, in order."""
+        return [event for event in self._control("GET", "events").json() if event["type"] == kind]
+
+    def let_pass(self, seconds: float) -> None:
+        """Move the breakers' clock on; it stands still by itself."""
+        self._control("PUT", "clock", str(seconds))
+
+    def nobody_wants_it(self) -> None:
+        self._control("PUT", "unwanted")
+
+    def _control(self, method: str, what: str, content: str = "") -> httpx.Response:
+        url = f"http://127.0.0.1:{self.port}/-/{what}/{self.name}"
+        return httpx.request(method, url, content=content).raise_for_status()
 
 
 MakeProxy = Callable[..., Proxied]

@@ -160,7 +160,10 @@ async def read_body(exchange: Exchange) -> bytes:
         return b""
     pieces = []
     while True:
-        size = int((await exchange.reader.readline()).strip(), 16)
+        line = await exchange.reader.readline()
+        if not line:
+            raise asyncio.IncompleteReadError(line, None)
+        size = int(line.strip(), 16)
         pieces.append(await exchange.reader.readexactly(size))
         await exchange.reader.readexactly(2)
         if not size:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
+import threading
 import tracemalloc
 import zlib
+from pathlib import Path
 
+import brotli
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.encodings import DecodedTooLarge, Undecodable, decode, encode
+from gateway.encodings import decode, encode
+from gateway.errors import DecodedTooLarge, Undecodable
 
 CODINGS = (b"identity", b"gzip", b"deflate", b"br", b"zstd")
 COMPRESSED = CODINGS[1:]
@@ -92,6 +98,83 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(bomb: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 3 * LIMIT
     finally:
         tracemalloc.stop()
+
+
+# tracemalloc does not see what the libraries take for themselves; the kernel's high-water mark of a process does.
+MEASURE = """
+import sys
+from pathlib import Path
+from gateway.encodings import decode
+from gateway.errors import DecodedTooLarge
+
+def most():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    coding, body = path.read_bytes().split(b"|", 1)
+    before = most()
+    try:
+        decode(coding, body, 1 << 20)
+    except DecodedTooLarge:
+        print(path.name, most() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells a process's high-water mark")
+def test_a_bomb_costs_the_process_a_window_and_a_little_more(tmp_path: Path) -> None:
+    zeros = bytes(128 << 20)
+    parameters = zstandard.ZstdCompressionParameters(window_log=23)
+    bombs = {
+        "gzip": gzip.compress(zeros),
+        "deflate": zlib.compress(zeros),
+        "br": brotli.compress(zeros, quality=5, lgwin=24),
+        "zstd": zstandard.ZstdCompressor(compression_params=parameters).compress(zeros),
+    }
+    for coding, body in bombs.items():
+        (tmp_path / coding).write_bytes(b"%b|%b" % (coding.encode(), body))
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(tmp_path)], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    grown = {name.decode(): int(kib) for name, kib in (line.split() for line in done.stdout.splitlines())}
+    assert set(grown) == set(bombs)
+    assert max(grown.values()) < 32 << 10, grown  # KiB: a window of 16 MiB, twice the limit, and room
+
+
+def skippable_frame(content: bytes) -> bytes:
+    return bytes.fromhex("502a4d18") + len(content).to_bytes(4, "little") + content
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(zstandard.compress(b""), id="an empty frame"),
+        pytest.param(zstandard.compress(bytes(1 << 16)), id="a frame of one piece"),
+        pytest.param(skippable_frame(b"abcd"), id="a skippable frame"),
+    ],
+)
+def test_a_zstd_bomb_behind_another_frame_is_a_bomb(before: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(DecodedTooLarge):
+            decode(b"zstd", before + BOMBS["zstd"][1], LIMIT)
+        assert tracemalloc.get_traced_memory()[1] < 3 * LIMIT
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("coding", COMPRESSED)
+def test_many_threads_encode_at_once(coding: bytes) -> None:
+    bodies = [b'{"number": %d}' % number * 5000 for number in range(8)]
+    found: list[bool] = []
+
+    def encode_often(body: bytes) -> None:
+        found.extend(decode(coding, encode(coding, body), LIMIT) == body for _ in range(20))
+
+    threads = [threading.Thread(target=encode_often, args=(body,)) for body in bodies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 160
 
 
 def test_several_gzip_members_and_zstd_frames_are_one_body() -> None:

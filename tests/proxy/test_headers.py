@@ -16,12 +16,13 @@ def test_end_to_end_request_headers_pass_in_order_with_duplicates(proxy: Proxied
         (b"cookie", b'a=b; c="d e"'),
         (b"authorization", b"Bearer k"),
         (b"x-empty", b""),
+        (b"via", b"1.1 semgate"),
     ]
 
 
-def test_nothing_is_added_to_a_request(proxy: Proxied, upstream: RawUpstream) -> None:
+def test_nothing_but_the_gateways_own_mark_is_added_to_a_request(proxy: Proxied, upstream: RawUpstream) -> None:
     proxy.raw(b"/")
-    assert [name.lower() for name, _ in upstream.seen[0].headers] == [b"host"]
+    assert [name.lower() for name, _ in upstream.seen[0].headers] == [b"host", b"via"]
 
 
 def test_utf_8_header_values_pass_as_they_are(proxy: Proxied, upstream: RawUpstream) -> None:
@@ -60,7 +61,7 @@ def test_hop_by_hop_request_headers_end_at_the_gateway(proxy: Proxied, upstream:
         b"X-Other: o",
         b"X-Kept: k",
     )
-    assert [name.lower() for name, _ in upstream.seen[0].headers] == [b"host", b"x-kept"]
+    assert [name.lower() for name, _ in upstream.seen[0].headers] == [b"host", b"x-kept", b"via"]
 
 
 def test_a_client_cannot_strip_the_headers_that_the_gateway_sets(make_proxy: MakeProxy, upstream: RawUpstream) -> None:
@@ -86,7 +87,7 @@ def test_credentials_in_the_url_become_a_header(make_proxy: MakeProxy, upstream:
 def test_the_gateways_own_request_headers_are_not_forwarded(make_proxy: MakeProxy, upstream: RawUpstream) -> None:
     proxy = make_proxy({"url": upstream.url}, drop=["x-api-key", "x-cache-ttl"])
     proxy.raw(b"/", b"X-Api-Key: k", b"X-Cache-TTL: 1h", b"X-Kept: k")
-    assert [name.lower() for name, _ in upstream.seen[0].headers] == [b"host", b"x-kept"]
+    assert [name.lower() for name, _ in upstream.seen[0].headers] == [b"host", b"x-kept", b"via"]
 
 
 def test_response_headers_pass_in_order_and_hop_by_hop_ones_do_not(proxy: Proxied, upstream: RawUpstream) -> None:
@@ -104,4 +105,29 @@ def test_response_headers_pass_in_order_and_hop_by_hop_ones_do_not(proxy: Proxie
     assert answer.values(b"server") == [b"theirs"]
     assert answer.values(b"date") == [b"Thu, 01 Jan 1970 00:00:00 GMT"]
     assert answer.values(b"content-length") == [b"2"]
+    assert answer.values(b"via") == [b"1.1 semgate"]
     assert answer.body == b"ok"
+
+
+def test_fields_that_an_upstream_must_not_see_are_taken_out(make_proxy: MakeProxy, upstream: RawUpstream) -> None:
+    proxy = make_proxy(
+        {
+            "url": upstream.url,
+            "headers": [["x-key", "ours"]],
+            "remove_headers": ["authorization", "cookie", "x-key", "x-forwarded-for"],
+        },
+        forwarded="x-forwarded",
+    )
+    proxy.raw(b"/", b"Authorization: Bearer theirs", b"Cookie: a=b", b"X-Key: theirs", b"X-Kept: k")
+    names = [name.lower() for name, _ in upstream.seen[0].headers]
+    assert names == [b"host", b"x-kept", b"x-forwarded-proto", b"x-forwarded-host", b"via", b"x-key"]
+    assert upstream.seen[0].values(b"x-key") == [b"ours"]
+
+
+def test_a_response_field_with_control_characters_does_not_cost_the_answer(
+    proxy: Proxied, upstream: RawUpstream
+) -> None:
+    upstream.behaviour = always(b"HTTP/1.1 200 OK\r\nX-A: o\x01n\x7fe\r\nX-Kept: \ttab\r\nContent-Length: 2\r\n\r\nok")
+    answer = proxy.raw(b"/")
+    assert (answer.status, answer.body) == (200, b"ok")
+    assert answer.values(b"x-a") == [b"o n e"]

@@ -8,57 +8,7 @@ import threading
 import pytest
 from raw_client import MakeProxy, Proxied, until
 from raw_upstream import Exchange, RawUpstream, always
-
-HEADS = {
-    "chunked": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "events": b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
-    "length": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n",
-}
-
-
-def framed(kind: str, data: bytes) -> bytes:
-    return data if kind == "length" else b"%x\r\n%b\r\n" % (len(data), data)
-
-
-class Gate:
-    """A behaviour that sends what the test hands it, when the test says so."""
-
-    def __init__(self, upstream: RawUpstream) -> None:
-        self.upstream = upstream
-        self.exchange: Exchange | None = None
-        self.peer_closed = threading.Event()
-        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        upstream.behaviour = self.behave
-
-    async def behave(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        leaving = asyncio.get_running_loop().create_task(self._watch(exchange))
-        while (data := await self._queue.get()) is not None:
-            await exchange.send(data)
-        leaving.cancel()
-
-    async def _watch(self, exchange: Exchange) -> None:
-        await exchange.peer_closed()
-        self.peer_closed.set()
-
-    def send(self, data: bytes) -> None:
-        self.upstream.call(lambda: self._queue.put_nowait(data))
-
-    def end(self) -> None:
-        self.upstream.call(lambda: self._queue.put_nowait(None))
-
-    def close(self) -> None:
-        assert self.exchange
-        self.upstream.call(self.exchange.close)
-
-    def reset(self) -> None:
-        assert self.exchange
-        self.upstream.call(self.exchange.reset)
-
-
-@pytest.fixture
-def gate(upstream: RawUpstream) -> Gate:
-    return Gate(upstream)
+from stage import HEADS, Gate, framed
 
 
 @pytest.mark.parametrize("kind", HEADS)
@@ -153,75 +103,6 @@ def test_a_steady_stream_may_last_longer_than_every_timeout(make_proxy: MakeProx
     answer = proxy.raw(b"/")
     assert answer.body.count(b"data: x") == 15
     assert answer.body.endswith(b"0\r\n\r\n")
-
-
-@pytest.mark.parametrize("head", [b"", HEADS["events"] + framed("events", b"data: x\n\n")])
-@pytest.mark.parametrize("buffer", [False, True])
-def test_when_the_client_leaves_the_upstream_is_left_too(
-    buffer: bool, head: bytes, make_proxy: MakeProxy, upstream: RawUpstream, gate: Gate
-) -> None:
-    proxy = make_proxy({"url": upstream.url}, buffer=buffer)
-    client = proxy.client()
-    client.send(proxy.head(b"/", b"Content-Length: 4", method=b"POST") + b"body")
-    if head:
-        gate.send(head)
-        client.until(b"data: x\n\n\r\n")
-    else:
-        until(lambda: gate.exchange, "the upstream is not asked")
-    client.close()
-    assert gate.peer_closed.wait(20), "the upstream's connection stays"
-    until(lambda: proxy.log()[0]["returned"], "the call does not end")
-    entry = proxy.log()[0]
-    assert entry["error"] is None
-    assert not entry["complete"]
-    gate.end()
-
-
-@pytest.mark.parametrize("before_head", [True, False])
-def test_an_answer_that_is_wanted_is_read_to_its_end_without_the_client(
-    before_head: bool, make_proxy: MakeProxy, upstream: RawUpstream, gate: Gate
-) -> None:
-    proxy = make_proxy({"url": upstream.url}, finish=True)
-    client = proxy.client()
-    client.send(proxy.head(b"/"))
-    until(lambda: gate.exchange, "the upstream is not asked")
-    if not before_head:
-        gate.send(HEADS["length"] + b"01234")
-        client.until(b"01234")
-    client.close()
-    assert not gate.peer_closed.wait(0.3)
-    gate.send(b"56789" if not before_head else HEADS["length"] + b"0123456789")
-    until(lambda: proxy.log()[0]["complete"], "the answer is not read to its end")
-    assert proxy.log()[0]["sent"] == 10
-    gate.end()
-
-
-def test_an_answer_no_longer_wanted_is_dropped_at_its_next_piece(
-    make_proxy: MakeProxy, upstream: RawUpstream, gate: Gate
-) -> None:
-    proxy = make_proxy({"url": upstream.url}, finish=True, give_up_after=20)
-    client = proxy.client()
-    client.send(proxy.head(b"/"))
-    gate.send(HEADS["events"] + framed("events", b"0123456789"))
-    client.until(b"0123456789\r\n")
-    client.close()
-    assert not gate.peer_closed.wait(0.3)
-    gate.send(framed("events", b"0123456789"))
-    until(lambda: proxy.log()[0]["sent"] == 20, "nothing is read any more")
-    gate.send(framed("events", b"0123456789"))
-    assert gate.peer_closed.wait(20), "the upstream's connection stays"
-    gate.end()
-
-
-def test_a_client_that_leaves_within_its_body_leaves_no_whole_request(proxy: Proxied, upstream: RawUpstream) -> None:
-    for framing, part in ((b"Content-Length: 100000", b"x" * 70000), (b"Transfer-Encoding: chunked", b"3\r\nabc\r\n")):
-        connections = upstream.connections
-        client = proxy.client()
-        client.send(proxy.head(b"/", framing, method=b"POST") + part)
-        until(lambda before=connections: upstream.connections > before, "the upstream is not asked")  # type: ignore[misc]
-        client.close()
-        until(lambda: proxy.log()[-1]["returned"], "the call does not end")
-        assert upstream.seen[-1].body == b"", "the upstream took a part for the whole"
 
 
 def test_an_answer_before_the_bodys_end_passes(proxy: Proxied, upstream: RawUpstream) -> None:

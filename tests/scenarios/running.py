@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -20,7 +21,19 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "proxy"))
 
 from raw_upstream import Exchange, RawUpstream
 
-__all__ = ["SEMGATE", "Exchange", "Gateway", "RawUpstream", "chat", "completion", "http_answer", "serve", "until"]
+__all__ = [
+    "SEMGATE",
+    "Exchange",
+    "Gateway",
+    "RawUpstream",
+    "chat",
+    "completion",
+    "events",
+    "http_answer",
+    "serve",
+    "stream",
+    "until",
+]
 
 SEMGATE = Path(sys.executable).parent / "semgate"
 
@@ -141,3 +154,40 @@ def http_answer(body: Any, *headers: str, status: str = "200 OK") -> bytes:
         given.append("Content-Type: application/json")
     head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", *given])
     return head.encode() + b"\r\n\r\n" + data
+
+
+SSE = "text/event-stream"
+NDJSON = "application/x-ndjson"
+
+
+def events(*contents: str, usage: bool = False, finish: str = "stop") -> list[bytes]:
+    """A chat completion as a stream, one piece for each event."""
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": text} for text in contents)]
+    chunks: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    chunks.append({"index": 0, "delta": {}, "finish_reason": finish})
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1700000000, "model": "gpt-4o"}
+    payloads: list[dict[str, Any]] = [{**head, "choices": [chunk]} for chunk in chunks]
+    if usage:
+        tokens = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+        payloads.append({**head, "choices": [], "usage": tokens})
+    return [b"data: %s\n\n" % json.dumps(payload).encode() for payload in payloads] + [b"data: [DONE]\n\n"]
+
+
+def stream(
+    pieces: list[bytes], *headers: str, content_type: str = SSE, pause: float = 0.0, breaks_off: bool = False
+) -> Callable[[Exchange], Any]:
+    """An upstream's behaviour: a chunked answer, each piece in a write of its own."""
+
+    async def behave(exchange: Exchange) -> None:
+        head = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", "Transfer-Encoding: chunked", *headers]
+        await exchange.send("\r\n".join(head).encode() + b"\r\n\r\n")
+        for nth, piece in enumerate(pieces):
+            if pause and nth:
+                await asyncio.sleep(pause)
+            await exchange.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+        if breaks_off:
+            exchange.reset()
+        else:
+            await exchange.send(b"0\r\n\r\n")
+
+    return behave

@@ -151,7 +151,7 @@ def test_a_question_in_the_query_string(gateway: Gateway):
         (b'{"query":"\\ud800"}', "ambiguous-json"),
         (b'{"query":"  "}', "no-text"),
         (b'{"other":1}', "no-text"),
-        (b'{"query":"x","stream":true}', "stream"),
+        (b'{"query":"x","stream":"yes"}', "stream"),
         (b'{"query":"' + b"x" * (1 << 20) + b'"}', "body-too-large"),
     ],
 )

@@ -175,7 +175,7 @@ def test_a_bomb_passes_and_is_not_kept(gateway: Gateway, upstream: RawUpstream):
     assert gateway.metric("semgate_not_kept_total", route="ask", reason="too-large") == before + 2
 
 
-def test_a_stream_passes_event_by_event_and_is_not_kept(gateway: Gateway, upstream: RawUpstream):
+def test_a_stream_passes_event_by_event_while_it_is_recorded(gateway: Gateway, upstream: RawUpstream):
     go_on = asyncio.Event()
     events = [b'data: {"n": %d}\n\n' % number for number in range(3)] + [b"data: [DONE]\n\n"]
 
@@ -188,22 +188,23 @@ def test_a_stream_passes_event_by_event_and_is_not_kept(gateway: Gateway, upstre
         await exchange.send(b"0\r\n\r\n")
 
     upstream.behaviour = stream
-    for _ in range(2):
-        with gateway.http.stream("POST", "/v1/chat/completions", json=chat("stream?", stream=True)) as answer:
-            assert answer.headers["cache-status"] == "semgate; fwd=bypass; detail=stream"
-            seen = []
-            for piece in answer.iter_raw():
-                seen.append(piece)
-                upstream.call(go_on.set)
-            assert seen == events
+    question = {"query": "stream?", "stream": True}
+    with gateway.http.stream("POST", "/ask", json=question) as answer:
+        assert answer.headers["cache-status"] == "semgate; fwd=miss"
+        seen = []
+        for piece in answer.iter_raw():
+            seen.append(piece)
+            upstream.call(go_on.set)
+        assert seen == events
+    assert gateway.ask("/ask", question).headers["x-cache"] == "HIT"
 
 
 def test_a_stream_nobody_asked_for_is_not_kept(gateway: Gateway, upstream: RawUpstream):
     events = b'data: {"n": 1}\n\ndata: [DONE]\n\n'
     answer = http_answer(events, "Content-Type: text/event-stream")
-    before = gateway.metric("semgate_not_kept_total", route="ask", reason="stream")
+    before = gateway.metric("semgate_not_kept_total", route="ask", reason="form")
     assert twice(gateway, upstream, answer) == ("MISS", "MISS")
-    assert gateway.metric("semgate_not_kept_total", route="ask", reason="stream") == before + 2
+    assert gateway.metric("semgate_not_kept_total", route="ask", reason="form") == before + 2
 
 
 def test_the_answer_is_kept_even_if_the_client_leaves_before_it_came(gateway: Gateway, upstream: RawUpstream):

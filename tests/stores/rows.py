@@ -10,7 +10,9 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.core.messages import Entry
+import msgspec
+
+from gateway.core.messages import Cost, Entry, Form
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore
 from gateway.stores.postgres import Database
@@ -33,8 +35,9 @@ def entry(
     ttl: float = 3600.0,
     route: str = "chat",
     age: float = 0.0,
+    stale: float = 0.0,
 ) -> Entry:
-    """An entry that was asked `age` seconds ago and expires in `ttl` seconds."""
+    """An entry that was asked `age` seconds ago, expires in `ttl` seconds and may be of use for `stale` more."""
     now = time.time()
     return Entry(
         id=key("id", partition, name).hex()[:22],
@@ -48,6 +51,7 @@ def entry(
         asked_at=now - age - 0.5,
         created_at=now - age,
         expires_at=now + ttl,
+        stale=stale,
     )
 
 
@@ -56,6 +60,19 @@ def vector(*angles: float, size: int = SIZE) -> bytes:
     first, second = (*angles, 0.0)[:2]
     values = [math.cos(first) * math.cos(second), math.sin(first) * math.cos(second), math.sin(second)]
     return array("f", values + [0.0] * (size - 3)).tobytes()
+
+
+def with_everything(kept: Entry) -> Entry:
+    """The same with every field set to something else than its default."""
+    return msgspec.structs.replace(
+        kept,
+        cost=Cost("gpt-4o", 11, 22),
+        form=Form.NDJSON,
+        stale=12.5,
+        pace=bytes(range(256)),
+        compressed=True,
+        usage_asked=True,
+    )
 
 
 @asynccontextmanager

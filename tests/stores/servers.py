@@ -33,11 +33,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+# A redis-server of a cluster listens on a second port, which is its own and so much; up to 6.2 that cannot be changed.
+CLUSTER_BUS = 10_000
+
+
+def free_port_of_cluster() -> int:
+    while True:
+        port = free_port()
+        with suppress(OSError, OverflowError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port + CLUSTER_BUS))
+            return port
+
+
 class RedisServer:
     """One redis-server that can be stopped and started again on the same port."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, port: int, *options: str) -> None:
+        self.port = port
         self._command = [str(REDIS_SERVER), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder)]
         self._command += ["--save", "", "--unixsocket", str(folder / "redis.sock"), *options]
         self._folder = folder
@@ -78,10 +90,10 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(*options: str) -> Iterator[RedisServer]:
+def redis_server(*options: str, port: int | None = None) -> Iterator[RedisServer]:
     # Short, so that the unix socket's path fits.
     folder = Path(tempfile.mkdtemp(prefix="sg-redis-", dir="/tmp"))
-    server = RedisServer(folder, *options)
+    server = RedisServer(folder, free_port() if port is None else port, *options)
     try:
         server.start()
         yield server
@@ -93,9 +105,8 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
 @contextmanager
 def redis_cluster() -> Iterator[RedisServer]:
     """A cluster of one node that owns every slot: clients still have to speak the cluster protocol with it."""
-    port = free_port()
-    bus = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--appendonly", "no"]
-    with redis_server(*bus, "--cluster-announce-bus-port", str(port)) as server:
+    options = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--appendonly", "no"]
+    with redis_server(*options, port=free_port_of_cluster()) as server:
         for start in range(0, 16384, 4096):
             server.command("CLUSTER", "ADDSLOTS", *[str(slot) for slot in range(start, start + 4096)])
         deadline = time.monotonic() + 30

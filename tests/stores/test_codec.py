@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rows import SEAL, entry, key
+from rows import SEAL, entry, key, with_everything
 
-from gateway.stores.codec import Codec
+from gateway.core.messages import Cost
+from gateway.stores.codec import Codec, Head
 
 SECRET = b"what the doctor said to me"
 CODECS = {
@@ -26,6 +28,50 @@ def test_every_body_comes_back(name: str, body: bytes) -> None:
     opened = codec.from_columns(*codec.to_columns(kept), kept.exact)
     assert opened is not None
     assert (opened[0].status, opened[0].headers, opened[1]) == (kept.status, kept.headers, kept.body)
+
+
+@pytest.mark.parametrize("name", list(CODECS))
+def test_every_field_comes_back(name: str) -> None:
+    kept = with_everything(entry("a"))
+    codec = CODECS[name]
+    assert codec.decode(codec.encode(kept), kept.exact) == kept
+    opened = codec.from_columns(*codec.to_columns(kept), kept.exact)
+    assert opened is not None
+    for field in opened[0].__struct_fields__:
+        assert getattr(opened[0], field) == getattr(kept, field), field
+
+
+def written_by_an_older_version(*fields: object) -> bytes:
+    return b"\x01" + msgspec.msgpack.encode(fields)
+
+
+@pytest.mark.parametrize("cost", [(), (["gpt-4o", 3, 4],)])
+def test_what_older_versions_stored_still_opens(cost: tuple[object, ...]) -> None:
+    kept = entry("a")
+    if cost:
+        kept = msgspec.structs.replace(kept, cost=Cost("gpt-4o", 3, 4))
+    codec = CODECS["readable"]
+    times = (kept.asked_at, kept.created_at, kept.expires_at)
+    place = (kept.exact, kept.id, kept.route, kept.scope, kept.partition)
+    record = written_by_an_older_version(*place, kept.status, kept.headers, *times, kept.body, *cost)
+    assert codec.decode(record, kept.exact) == kept
+    head = written_by_an_older_version(kept.status, kept.headers, *cost)
+    opened = codec.from_columns(head, b"\x01" + kept.body, kept.exact)
+    assert opened is not None
+    assert opened[0] == Head(kept.status, kept.headers, kept.cost)
+
+
+def test_what_a_newer_version_appends_is_passed_over() -> None:
+    kept = with_everything(entry("a"))
+    codec = CODECS["readable"]
+    record = [*msgspec.msgpack.decode(codec.encode(kept)[1:]), "new", [1, 2]]
+    assert codec.decode(b"\x01" + msgspec.msgpack.encode(record), kept.exact) == kept
+
+
+def test_a_form_that_this_version_does_not_know_is_absent() -> None:
+    kept = entry("a")
+    head = written_by_an_older_version(200, [], ["", 0, 0], "a form of the future")
+    assert CODECS["readable"].from_columns(head, b"\x01" + kept.body, kept.exact) is None
 
 
 @pytest.mark.parametrize("name", list(CODECS))

@@ -11,9 +11,10 @@ from typing import TypeAlias
 
 import msgspec
 import pytest
-from rows import SEAL, entry, key
+from rows import SEAL, entry, key, with_everything
 from servers import RedisServer
 
+from gateway.core.messages import Entry, Form
 from gateway.core.ports import ExactStore
 from gateway.errors import StoreError
 from gateway.stores.codec import Codec
@@ -74,6 +75,37 @@ def test_what_was_put_is_got_back_whole(opened: Opened) -> None:
     asyncio.run(scenario())
 
 
+def test_every_field_comes_back(opened: Opened) -> None:
+    async def scenario() -> None:
+        async with opened() as store:
+            kept = with_everything(entry("a"))
+            plain = Entry("i", "r", b"s", b"p", kept.exact, 200, (), b"", 0.0, 0.0, 0.0)
+            for field in Entry.__struct_fields__:
+                if field not in ("exact", "status"):
+                    assert getattr(kept, field) != getattr(plain, field), f"{field} is not set to anything"
+            await store.put(kept)
+            assert await store.get(kept.exact, time.time()) == kept
+            # Replaced: nothing of what was there before is left.
+            bare = entry("a")
+            await store.put(bare)
+            assert await store.get(kept.exact, time.time()) == bare
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_entries_of_every_form_come_back(opened: Opened, form: Form) -> None:
+    async def scenario() -> None:
+        async with opened() as store:
+            kept = msgspec.structs.replace(entry("a"), form=form)
+            await store.put(kept)
+            found = await store.get(kept.exact, time.time())
+            assert found == kept
+            assert isinstance(found.form, Form)
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("size", [0, 1, 2_000, 10 << 20])
 def test_bodies_of_every_size_come_back(opened: Opened, size: int) -> None:
     async def scenario() -> None:
@@ -106,6 +138,30 @@ def test_an_expired_entry_is_absent(opened: Opened) -> None:
             already = entry("b", ttl=-1)
             await store.put(already)
             assert await store.get(already.exact, time.time()) is None
+
+    asyncio.run(scenario())
+
+
+def test_within_its_stale_time_an_expired_entry_is_found_when_asked_with_an_earlier_now(opened: Opened) -> None:
+    async def scenario() -> None:
+        async with opened() as store:
+            window = 3600.0
+            kept = entry("a", ttl=-60, stale=window)
+            await store.put(kept)
+            # As routes with that window ask; then when the window is over.
+            assert await store.get(kept.exact, time.time() - window) == kept
+            assert await store.get(kept.exact, kept.expires_at - 0.001) == kept
+            assert await store.get(kept.exact, kept.expires_at) is None
+
+    asyncio.run(scenario())
+
+
+def test_an_entry_that_is_stale_already_is_not_shown_as_fresh(opened: Opened) -> None:
+    async def scenario() -> None:
+        async with opened() as store:
+            kept = entry("a", ttl=-60, stale=3600.0)
+            await store.put(kept)
+            assert await store.get(kept.exact, time.time()) is None
 
     asyncio.run(scenario())
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from rows import SEAL, SIZE, SPACE, entry, key, opened, random_vector, vector
 
-from gateway.core.messages import Entry
+from gateway.core.messages import Entry, Form
 from gateway.errors import StoreError
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore, statements_for
@@ -112,6 +112,21 @@ def test_expired_rows_are_never_returned(database_url: str) -> None:
     asyncio.run(scenario())
 
 
+def test_within_its_stale_time_a_row_is_near_when_asked_with_an_earlier_now(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as (_database, store):
+            kept = entry("a", ttl=-60, stale=3600)
+            await store.keep(kept, "q", vector(0.0))
+            earlier = time.time() - kept.stale
+            assert [each.entry for each in await store.nearest(key("partition"), vector(0.0), 5, 0.9, earlier)] == [
+                kept
+            ]
+            assert await store.fetch(kept.id, earlier) == kept
+            assert await store.nearest(key("partition"), vector(0.0), 5, 0.9, time.time()) == []
+
+    asyncio.run(scenario())
+
+
 def test_a_text_that_was_not_embedded_is_found_by_its_words_only(database_url: str) -> None:
     async def scenario() -> None:
         async with opened(database_url) as (_database, store):
@@ -119,6 +134,20 @@ def test_a_text_that_was_not_embedded_is_found_by_its_words_only(database_url: s
             await store.keep(kept, "a very long question", None)
             assert await store.get(kept.exact, time.time()) == kept
             assert await store.nearest(kept.partition, vector(0.0), 5, 0.0, time.time()) == []
+
+    asyncio.run(scenario())
+
+
+def test_the_form_can_be_asked_for_and_the_sealed_one_counts(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as (database, store):
+            entries = (await database.table(SPACE)).entries
+            for form in (Form.SSE, Form.NDJSON, Form.SINGLE):
+                kept = msgspec.structs.replace(entry("a"), form=form)
+                await store.keep(kept, "q", vector(0.0))
+                assert [row["form"] for row in await database.fetch(f"SELECT form FROM {entries}")] == [form.value]
+            await database.fetch(f"UPDATE {entries} SET form = 'sse'")
+            assert await store.get(kept.exact, time.time()) == kept
 
     asyncio.run(scenario())
 

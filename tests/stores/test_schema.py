@@ -8,15 +8,21 @@ import sys
 import time
 
 import asyncpg
+import msgspec
 import pytest
-from rows import SEAL, entry, vector
+from rows import SEAL, entry, key, vector, with_everything
 
+from gateway.core.messages import Entry
 from gateway.errors import ConfigError, StoreError
 from gateway.stores import schema
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore
 from gateway.stores.postgres import Database
+from gateway.stores.postgres_locks import PostgresLocks
 from gateway.stores.schema import Space
+from gateway.stores.sweeper import sweep
+
+OLD_FILES = ("001_init", "entries/001_entries", "vectors/001_vectors")
 
 STARTS = """
 import asyncio, sys, time
@@ -74,6 +80,64 @@ def test_a_second_start_changes_nothing_and_finds_what_is_there(database_url: st
                 await store.keep(kept, "q", vector(0.0))
             assert await store.get(kept.exact, time.time()) == kept
             await database.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_database_that_an_older_version_made_is_used_on(database_url: str) -> None:
+    """Made by the first files alone, with a row as they were written then: without a form, a stale time, or locks."""
+
+    async def make_old(kept: Entry) -> None:
+        connection = await asyncpg.connect(database_url)
+        files = {name: (schema.sql_folder() / f"{name}.sql").read_text() for name in OLD_FILES}
+        await connection.execute("CREATE EXTENSION vector; CREATE SCHEMA semgate")
+        await connection.execute("CREATE TABLE semgate.migrations (name text PRIMARY KEY)")
+        await connection.execute(files["001_init"])
+        await connection.execute("INSERT INTO semgate.migrations VALUES ('001_init')")
+        await connection.execute("INSERT INTO semgate.spaces (identity, dimensions) VALUES ('a', 8)")
+        for name in OLD_FILES[1:]:
+            words = {"entries": "semgate.entries_1", "name": "entries_1", "vector": "public", "dimensions": 8}
+            await connection.execute(files[name].format(**words))
+            await connection.execute("INSERT INTO semgate.space_migrations VALUES (1, $1)", name)
+        head = b"\x01" + msgspec.msgpack.encode((kept.status, kept.headers))
+        await connection.execute(
+            "INSERT INTO semgate.entries_1 (exact, id, namespace, route, scope, partition, question, head, body, "
+            "asked_at, created_at, expires_at, embedding) VALUES ($1, $2, 'default', $3, $4, $5, '\\x0171', $6, $7, $8, "
+            "$9, $10, '[1,0,0,0,0,0,0,0]')",
+            *(kept.exact, kept.id, kept.route, kept.scope, kept.partition, head, b"\x01" + kept.body),
+            *(kept.asked_at, kept.created_at, kept.expires_at),
+        )
+        await connection.execute(
+            "INSERT INTO semgate.usage (space, exact, namespace, route, bytes, last_used, expires_at) "
+            "VALUES (1, $1, 'default', 'chat', 1000, $2, $3)",
+            *(kept.exact, kept.created_at, kept.expires_at),
+        )
+        await connection.close()
+
+    async def scenario() -> None:
+        kept, fresh = entry("a", ttl=60), with_everything(entry("b", ttl=60))
+        await make_old(kept)
+        for _ in range(2):
+            database = Database(database_url)
+            store = PgVectorStore(database, Space("a", 8), Codec(SEAL, readable=True))
+            assert await store.get(kept.exact, time.time()) == kept
+            (found, *_) = await store.nearest(kept.partition, vector(0.0), 1, 0.99, time.time())
+            assert found.entry == kept
+            await store.keep(fresh, "q", vector(0.5))
+            assert await store.get(fresh.exact, time.time()) == fresh
+            locks = PostgresLocks(database)
+            token = await locks.acquire(key("lock"), 60.0)
+            assert token is not None
+            await locks.release(key("lock"), token)
+            await database.close()
+        database = Database(database_url)
+        store = PgVectorStore(database, Space("a", 8), Codec(SEAL, readable=True))
+        assert (await sweep(database, "default", {}, kept.expires_at + 1)).expired == 1
+        assert await store.get(kept.exact, 0.0) is None
+        assert await store.get(fresh.exact, 0.0) == fresh
+        assert (await sweep(database, "default", {}, fresh.expires_at + fresh.stale)).expired == 1
+        assert await store.get(fresh.exact, 0.0) is None
+        await database.close()
 
     asyncio.run(scenario())
 

@@ -16,6 +16,7 @@ from gateway.errors import StoreError
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore
 from gateway.stores.postgres import Database
+from gateway.stores.postgres_locks import PostgresLocks
 from gateway.stores.schema import CHORES, LOCK_CLASS, Space
 from gateway.stores.sweeper import RouteLimits
 from gateway.stores.upkeep import Upkeep
@@ -103,6 +104,64 @@ def test_a_row_that_was_renewed_is_not_removed(database_url: str) -> None:
             await it.stores[0].put(renewed)
             assert (await it.upkeep.sweep()).expired == 0
             assert await it.there([renewed]) == [renewed]
+
+    asyncio.run(scenario())
+
+
+def test_a_row_goes_only_after_its_stale_time_and_then_from_the_disk(database_url: str) -> None:
+    async def scenario() -> None:
+        async with world(database_url) as it:
+            now = time.time()
+            kept = [entry(number, ttl=-100, stale=50.0 * number) for number in range(6)]
+            for number, each in enumerate(kept):
+                await it.stores[number % 2].keep(each, "q", None)
+            for at in range(-1, 8):
+                upkeep = it.upkeep_of(it.database, clock=lambda at=at: now - 100 + 50 * at + 25)  # type: ignore[misc]
+                await upkeep.sweep()
+                left = kept[max(0, at + 1) :]
+                assert await it.there(kept) == left
+                assert await it.rows() == (len(left), len(left))
+
+    asyncio.run(scenario())
+
+
+def test_a_row_that_is_renewed_while_it_is_swept_stays(database_url: str) -> None:
+    """The renewal has the row, the sweeper waits for it and must then look at the new times."""
+
+    async def scenario() -> None:
+        async with world(database_url) as it:
+            old, gone = entry("a", ttl=-1), entry("b", ttl=-1)
+            for each in (old, gone):
+                await it.stores[0].put(each)
+            renewing = await asyncpg.connect(database_url)
+            transaction = renewing.transaction()
+            await transaction.start()
+            await renewing.execute("UPDATE semgate.usage SET expires_at = $1 WHERE exact = $2", 9e12, old.exact)
+            sweeping = asyncio.create_task(it.upkeep.sweep())
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            while not await renewing.fetchval(waiting):
+                assert not sweeping.done()
+                await asyncio.sleep(0.01)
+            await transaction.commit()
+            assert (await sweeping).expired == 1
+            assert await it.there([old, gone]) == [old]
+            await renewing.close()
+
+    asyncio.run(scenario())
+
+
+def test_locks_that_ended_are_removed_and_others_stay(database_url: str) -> None:
+    async def scenario() -> None:
+        async with world(database_url) as it:
+            locks = PostgresLocks(it.database)
+            for number in range(5):
+                assert await locks.acquire(key("ended", number), 0.0)
+            assert await locks.acquire(key("held"), 3600.0)
+            await it.upkeep.sweep()
+            rows = await it.database.fetch("SELECT key FROM semgate.locks")
+            assert [row["key"] for row in rows] == [key("held")]
 
     asyncio.run(scenario())
 

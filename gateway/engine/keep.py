@@ -1,0 +1,137 @@
+"""Keeping one route's answers: is it whole, may it be kept, into which tiers. Every decision is made in `core`.
+
+Nobody waits for this but followers of the same question, who are told as soon as the answer is known to be good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.core.events import Kept, NotKept, Stage
+from gateway.core.messages import Cost, Entry, Reason
+from gateway.core.policy import CachePolicy, examine_body, read_cost, stale_time, time_to_live
+from gateway.core.recording import Answer, Recording
+from gateway.core.status import replayable
+from gateway.errors import CacheTrouble, DecodedTooLarge, Undecodable
+
+if TYPE_CHECKING:
+    from gateway.engine.tiers import Tiers
+
+# Bodies beyond this are decoded and examined in a thread: nobody else's events shall wait for them.
+EXAMINED_IN_PLACE = 1 << 16
+
+
+class Examined(msgspec.Struct, frozen=True):
+    """A good answer: its decoded body and what it cost."""
+
+    body: bytes
+    cost: Cost
+
+
+class Keeper:
+    """Stores the answers of one route."""
+
+    def __init__(self, route: str, policy: CachePolicy, tiers: Tiers) -> None:
+        self._route = route
+        self._policy = policy
+        self._tiers = tiers
+
+    async def keep(self, recording: Recording) -> bool:
+        """Store the recorded answer if it may be kept and is whole. True if it can be found from now on."""
+        answer = recording.finish()
+        reason = recording.reason or Reason.INCOMPLETE if answer is None else await self._keep(recording, answer)
+        if reason is None:
+            return True
+        recording.abandon(reason)
+        self._tiers.emit(NotKept(self._route, reason))
+        return False
+
+    async def _keep(self, recording: Recording, answer: Answer) -> Reason | None:
+        places = self._tiers.places
+        if places.free <= 0:
+            return Reason.STORE_BUSY
+        places.free -= 1
+        try:
+            if len(answer.body) > EXAMINED_IN_PLACE:
+                examined = await asyncio.to_thread(self._examine, recording, answer)
+            else:
+                examined = self._examine(recording, answer)
+            if isinstance(examined, Reason):
+                return examined
+            entry = self._entry(recording, answer, examined)
+            if entry is None:
+                return Reason.CACHE_CONTROL
+            recording.keep(entry)
+            reason = await self._put_everywhere(entry, recording)
+        finally:
+            places.free += 1
+        if reason is None:
+            self._tiers.emit(Kept(self._route, len(answer.body)))
+        return reason
+
+    def _examine(self, recording: Recording, answer: Answer) -> Examined | Reason:
+        """Decode it, and see whether it is whole and good."""
+        encodings = [value for name, value in answer.headers if name == b"content-encoding"]
+        body, rule = answer.body, self._policy.keep
+        try:
+            if encodings:
+                body = self._tiers.decode(b", ".join(encodings), body, rule.max_body)
+        except DecodedTooLarge:
+            return Reason.TOO_LARGE
+        except Undecodable:
+            return Reason.ENCODING
+        holders = examine_body(rule, answer.form, body)
+        if isinstance(holders, Reason):
+            return holders
+        return Examined(body, read_cost(self._policy, recording.subject.model, holders))
+
+    def _entry(self, recording: Recording, answer: Answer, examined: Examined) -> Entry | None:
+        """None where the upstream leaves it no time to live."""
+        now = time.time()
+        ttl = time_to_live(self._policy, recording.wishes, answer.headers)
+        if ttl <= 0:
+            return None
+        subject = recording.subject
+        return Entry(
+            id=self._tiers.new_id(),
+            route=self._route,
+            scope=subject.scope,
+            partition=subject.partition,
+            exact=subject.exact,
+            status=answer.status,
+            headers=replayable(answer.headers),
+            body=examined.body,
+            asked_at=recording.asked_at,
+            created_at=now,
+            expires_at=now + ttl,
+            cost=examined.cost,
+            form=answer.form,
+            stale=stale_time(self._policy, answer.headers),
+            pace=answer.pace,
+            usage_asked=subject.wanted is not None and subject.wanted.usage,
+            compressed=any(name == b"content-encoding" and value != b"identity" for name, value in answer.headers),
+        )
+
+    async def _put_everywhere(self, entry: Entry, recording: Recording) -> Reason | None:
+        """Memory at once, so that who asks the same right away finds it; then the row and Redis, which take their time."""
+        tiers = self._tiers
+        if tiers.memory is not None:
+            tiers.memory.put_now(entry)
+        vector = recording.vector
+        if recording.embed_later and tiers.embedder is not None:
+            try:
+                vector = await tiers.embed(recording.subject.text)
+            except CacheTrouble:
+                vector = None  # found by its exact words only
+        store, _ = tiers.postgres
+        try:
+            await tiers.storing.call(Stage.STORE, store.keep, entry, recording.subject.text, vector)
+            in_postgres = True
+        except CacheTrouble:
+            in_postgres = False
+        in_redis = await tiers.put_redis(entry)
+        return None if tiers.memory is not None or in_postgres or in_redis else Reason.STORE_TROUBLE

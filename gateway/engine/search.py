@@ -1,0 +1,186 @@
+"""Is there an answer to serve? The tiers in their order: memory, Redis, PostgreSQL by the exact words, then the nearest.
+
+A Query gathers what was found on the way: why nothing was served, what could stand in for a failing upstream, the
+vector. Whether an entry may be served is decided in `core`; what is down or late is passed over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from gateway.core.dialects.base import Dialect
+from gateway.core.events import Stage
+from gateway.core.freshness import Wishes
+from gateway.core.messages import Candidate, Entry, Form, Hit, HitKind, Reason, Source, Subject, Vector
+from gateway.core.policy import CachePolicy, StaleUse, stale_use, threshold, too_old
+from gateway.core.replay import renew, show
+from gateway.engine.keep import EXAMINED_IN_PLACE
+from gateway.engine.landing import Landings
+from gateway.engine.tiers import Tiers
+from gateway.errors import CacheTrouble, TextUnfit
+
+
+class Query(msgspec.Struct, gc=False):
+    """One look-up on its way. `now` is the time of asking (Unix seconds), `stale` what may be served should the upstream
+    fail, `reason` why nothing was served so far; `embed_later`: the text may have a vector, but has none yet."""
+
+    subject: Subject
+    wishes: Wishes
+    now: float
+    reason: Reason = Reason.NO_CANDIDATE
+    stale: Hit | None = None
+    vector: Vector | None = None
+    similarity: float | None = None
+    embed_later: bool = True
+
+    def blame(self, reason: Reason) -> None:
+        """A later reason replaces an earlier one, but for those that say that something was there."""
+        if self.reason not in (Reason.TOO_OLD, Reason.STALE):
+            self.reason = reason
+
+
+class Search:
+    """One route's. `find_in_memory` first, then `find`; both set `query.reason` where they find nothing to serve:
+    OTHER_FORM if these very words have an answer that cannot be had in the form asked for."""
+
+    def __init__(self, policy: CachePolicy, dialect: Dialect | None, tiers: Tiers, landings: Landings) -> None:
+        self._policy = policy
+        self._dialect = dialect
+        self._tiers = tiers
+        self._landings = landings
+
+    async def find_in_memory(self, query: Query) -> Hit | None:
+        entry = self._remembered(query)
+        if entry is None and await self._landings.settled(query.subject.partition):
+            entry = self._remembered(query)
+        if entry is None:
+            return None
+        return await self._serve(query, entry, HitKind.EXACT, Source.MEMORY, None)
+
+    async def find(self, query: Query) -> Hit | None:
+        """What the outside tiers have."""
+        ahead = self._embed_ahead(query.subject)
+        try:
+            hit = await self._find_exact(query)
+            if hit is not None or query.reason in (Reason.OTHER_FORM, Reason.TOO_OLD):
+                return hit
+            return await self._find_nearest(query, ahead)
+        finally:
+            if ahead is not None and not ahead.cancel() and not ahead.cancelled():
+                ahead.exception()  # seen: asyncio complains of failures that nobody looked at
+
+    async def find_landed(self, query: Query) -> Hit | None:
+        """What another process has put under these very words since."""
+        since = msgspec.structs.replace(query, now=time.time())
+        return await self._find_exact(since)
+
+    async def _find_exact(self, query: Query) -> Hit | None:
+        """The first outside tier that holds these very words."""
+        for part, stage in ((self._tiers.redis, Stage.REDIS), (self._tiers.postgres, Stage.POSTGRES_EXACT)):
+            if part is None:
+                continue
+            store, guard = part
+            try:
+                entry = await guard.call(stage, store.get, query.subject.exact, query.now - self._policy.stale)
+            except CacheTrouble:
+                query.blame(Reason.STORE_TROUBLE)
+                continue
+            if entry is not None:
+                hit = await self._serve(query, entry, HitKind.EXACT, store.source, None)
+                if hit is not None or query.reason is Reason.OTHER_FORM:
+                    return hit
+        return None
+
+    async def _find_nearest(self, query: Query, ahead: asyncio.Task[Vector] | None) -> Hit | None:
+        """The nearest question asked before that is near enough and can be served."""
+        subject, tiers = query.subject, self._tiers
+        if subject.exact_only or tiers.embedder is None:
+            _by_words_only(query, Reason.EXACT_ONLY)
+            return None
+        try:
+            query.vector = await (ahead or tiers.embed(subject.text))
+        except TextUnfit:
+            _by_words_only(query, Reason.EXACT_ONLY)
+            return None
+        except CacheTrouble:
+            _by_words_only(query, Reason.EMBEDDER_TROUBLE)
+            return None
+        at, since = threshold(self._policy, query.wishes), query.now - self._policy.stale
+        store, guard = tiers.postgres
+        try:
+            candidates = await guard.call(
+                Stage.NEAREST, store.nearest, subject.partition, query.vector, self._policy.top_k, at, since
+            )
+            query.similarity = candidates[0].similarity if candidates else None
+            for candidate in candidates:
+                if candidate.similarity < at:
+                    query.blame(Reason.BELOW_THRESHOLD)
+                    break
+                entry = candidate.entry or await guard.call(Stage.NEAREST, store.fetch, candidate.id, since)
+                hit = await self._serve_near(query, candidate, entry)
+                if hit is not None:
+                    return hit
+        except CacheTrouble:
+            query.blame(Reason.STORE_TROUBLE)
+        if query.reason is Reason.OTHER_FORM:  # of other words: the place of these is free
+            query.reason = Reason.NO_CANDIDATE
+        return None
+
+    async def _serve_near(self, query: Query, candidate: Candidate, entry: Entry | None) -> Hit | None:
+        # Stores look within the partition; were one ever to err, the answer would still not be somebody else's.
+        if entry is None or entry.partition != query.subject.partition:
+            return None
+        source = self._tiers.postgres[0].source
+        return await self._serve(query, entry, HitKind.SEMANTIC, source, candidate.similarity)
+
+    async def _serve(
+        self, query: Query, entry: Entry, kind: HitKind, source: Source, similarity: float | None
+    ) -> Hit | None:
+        """A hit with this entry, if it is fresh enough for this client and can be had in its form."""
+        use = stale_use(self._policy, entry, query.wishes, query.now)
+        if use is StaleUse.NONE:
+            return None
+        if too_old(entry.created_at, query.wishes, query.now):
+            query.reason = Reason.TOO_OLD
+            return None
+        shown = await self.shown(entry, query.subject)
+        if shown is None:
+            query.blame(Reason.OTHER_FORM)
+            return None
+        hit = Hit(entry, shown, kind, source, similarity, stale=use is not StaleUse.FRESH)
+        if use is not StaleUse.IF_ERROR:
+            return hit
+        query.reason = Reason.STALE
+        query.stale = query.stale or hit
+        return None
+
+    async def shown(self, entry: Entry, subject: Subject) -> Entry | None:
+        """The entry in the form asked for, None if it cannot be had; turning a long one is work for a thread."""
+        wanted, dialect = subject.wanted, self._dialect
+        if wanted is None or (entry.form is Form.SINGLE and not wanted.stream):
+            shown: Entry | None = entry
+        elif len(entry.body) > EXAMINED_IN_PLACE:
+            shown = await asyncio.to_thread(show, entry, wanted, dialect)
+        else:
+            shown = show(entry, wanted, dialect)
+        if shown is None or dialect is None or not self._policy.fresh_ids:
+            return shown
+        return renew(shown, dialect, self._tiers.new_id().replace("-", ""), time.time())
+
+    def _remembered(self, query: Query) -> Entry | None:
+        memory = self._tiers.memory
+        return None if memory is None else memory.get_now(query.subject.exact, query.now - self._policy.stale)
+
+    def _embed_ahead(self, subject: Subject) -> asyncio.Task[Vector] | None:
+        if self._tiers.embedder is None or subject.exact_only or not self._tiers.embeds_ahead:
+            return None
+        return asyncio.create_task(self._tiers.embed(subject.text))
+
+
+def _by_words_only(query: Query, reason: Reason) -> None:
+    if query.reason is Reason.NO_CANDIDATE:
+        query.reason = reason
+    query.embed_later = False

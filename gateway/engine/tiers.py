@@ -1,0 +1,71 @@
+"""What a route's cache stands on: memory, Redis, PostgreSQL, an embedder; each outside part behind its guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from gateway.core.events import Stage
+from gateway.core.messages import Entry, Vector
+from gateway.core.ports import Embedder, Emit, EntryStore, ExactStore
+from gateway.engine.guard import Guard
+from gateway.errors import CacheTrouble
+
+
+class MemoryTier(Protocol):
+    """The in-process exact tier, asked without awaiting."""
+
+    def get_now(self, exact: bytes, now: float) -> Entry | None: ...
+
+    def put_now(self, entry: Entry) -> None: ...
+
+
+class Decode(Protocol):
+    def __call__(self, encoding: bytes, body: bytes, limit: int, /) -> bytes:
+        """Body without its content-encoding, at most `limit` bytes. Raises Undecodable."""
+
+
+class Places:
+    """A bounded number of answers being stored at once, for all routes of a worker."""
+
+    def __init__(self, places: int) -> None:
+        self.free = places
+
+
+class Tiers(msgspec.Struct, frozen=True):
+    """`redis` and `embedder` may be absent.
+
+    `storing` guards rows on their way into PostgreSQL: no client waits for them, so they have more time than look-ups, and
+    their being slow says nothing of those. With `embeds_ahead` a text is embedded while PostgreSQL is asked for its exact
+    words: for local models, where an embedding in vain costs a moment of one thread and no money.
+    """
+
+    memory: MemoryTier | None
+    redis: tuple[ExactStore, Guard] | None
+    postgres: tuple[EntryStore, Guard]
+    storing: Guard
+    embedder: tuple[Embedder, Guard] | None
+    embeds_ahead: bool
+    places: Places
+    decode: Decode
+    emit: Emit
+    new_id: Callable[[], str]
+
+    async def embed(self, text: str) -> Vector:
+        """Within the embedder's budget; there must be one. Raises CacheTrouble."""
+        assert self.embedder is not None
+        port, guard = self.embedder
+        return await guard.call(Stage.EMBED, port.embed, text)
+
+    async def put_redis(self, entry: Entry) -> bool:
+        """True if Redis has it now."""
+        if self.redis is None:
+            return False
+        store, guard = self.redis
+        try:
+            await guard.call(Stage.STORE, store.put, entry)
+        except CacheTrouble:
+            return False
+        return True

@@ -1,0 +1,182 @@
+"""One route's cache over tiny real adapters, with its parts in reach of a test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import struct
+import time
+from hashlib import sha256
+
+from gateway.core.body import Document
+from gateway.core.events import Event, NotKept
+from gateway.core.extract import compile_extractors
+from gateway.core.freshness import NO_WISHES, AllowedWishes, Wishes
+from gateway.core.keys import Keyer
+from gateway.core.messages import Candidate, Entry, Follow, Headers, Miss, Reason, Request, Source, Vector, Verdict
+from gateway.core.policy import CachePolicy, KeepRule, compile_terminal
+from gateway.core.recording import Recording
+from gateway.core.subject import PUBLIC, Rule
+from gateway.encodings import decode
+from gateway.engine.cache import RouteCache
+from gateway.engine.coalesce import Coalescing
+from gateway.engine.guard import Guard
+from gateway.engine.tiers import Places, Tiers
+from gateway.errors import EmbedError, StoreError
+from gateway.stores.memory import MemoryStore
+
+JSON: Headers = ((b"content-type", b"application/json"), (b"x-request-id", b"1"))
+SSE: Headers = ((b"content-type", b"text/event-stream"), (b"x-request-id", b"1"))
+
+
+class Rows(MemoryStore):
+    """An EntryStore in memory: nearness by scanning. Fails or waits as told."""
+
+    source = Source.POSTGRES
+
+    def __init__(self) -> None:
+        super().__init__(1 << 30)
+        self.vectors: dict[str, tuple[Entry, Vector]] = {}
+        self.uses: list[str] = []
+        self.down = False
+        self.hold: asyncio.Event | None = None
+
+    async def get(self, exact: bytes, now: float) -> Entry | None:
+        self._check()
+        return self.get_now(exact, now)
+
+    async def keep(self, entry: Entry, question: str, vector: Vector | None) -> None:
+        if self.hold is not None:
+            await self.hold.wait()
+        self._check()
+        self.put_now(entry)
+        if vector is not None:
+            self.vectors[entry.id] = entry, vector
+
+    async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
+        self._check()
+        found = [
+            Candidate(entry.id, cosine(vector, other), entry)
+            for entry, other in self.vectors.values()
+            if entry.partition == partition
+        ]
+        return sorted(found, key=lambda candidate: -candidate.similarity)[:k]
+
+    async def fetch(self, entry_id: str, now: float) -> Entry | None:
+        return self.vectors[entry_id][0]
+
+    def used(self, entry_id: str, at: float) -> None:
+        self.uses.append(entry_id)
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreError("down")
+
+
+class Words:
+    """An embedder by words: texts that share words are near."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.texts: list[str] = []
+
+    async def embed(self, text: str) -> Vector:
+        self.texts.append(text)
+        if self.down:
+            raise EmbedError("down")
+        sums = [0.0] * 64
+        for word in text.lower().split():
+            sums[sha256(word.encode()).digest()[0] % 64] += 1.0
+        length = math.sqrt(sum(each * each for each in sums))
+        return struct.pack("<64f", *(each / length for each in sums))
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    pairs = zip(struct.unpack("<64f", one), struct.unpack("<64f", other), strict=True)
+    return sum(first * second for first, second in pairs)
+
+
+class Bench:
+    """One route's cache with its parts in reach."""
+
+    def __init__(
+        self,
+        *,
+        memory: bool = True,
+        places: int = 10,
+        embeds_ahead: bool = False,
+        followers: int = 0,
+        ttl: float = 100.0,
+        stale: float = 0.0,
+    ) -> None:
+        self.events: list[Event] = []
+        self.rows, self.words = Rows(), Words()
+        self.memory = MemoryStore(1 << 20) if memory else None
+        rule = Rule(
+            scope=PUBLIC,
+            query=compile_extractors("$.q"),
+            model=(),
+            role=(),
+            stream=compile_extractors("$.stream"),
+            stream_default=False,
+            bypass=(),
+            exact_if=(),
+            ignore=(),
+            headers=(),
+            exact_only=False,
+            reads_body=True,
+        )
+        terminal = (compile_terminal("[DONE]"),)
+        keep = KeepRule(frozenset({2}), 10_000, (), (), frozenset(), frozenset(), terminal=terminal)
+        policy = CachePolicy(0.7, 5, ttl, keep, AllowedWishes(frozenset(), None, None), stale_while_revalidate=stale)
+        ids = iter(range(1000))
+        tiers = Tiers(
+            memory=self.memory,
+            redis=None,
+            postgres=(self.rows, self._guard("postgres")),
+            storing=self._guard("postgres"),
+            embedder=(self.words, self._guard("embedder")),
+            embeds_ahead=embeds_ahead,
+            places=Places(places),
+            decode=decode,
+            emit=self.events.append,
+            new_id=lambda: f"id-{next(ids)}",
+        )
+        coalescing = Coalescing(followers, 1000.0, 10.0, 10_000)
+        self.cache = RouteCache("route", rule, policy, Keyer(b"k" * 32, b"route"), tiers, coalescing)
+
+    def _guard(self, part: str) -> Guard:
+        return Guard(part, 5.0, self.events.append, time.monotonic)
+
+    async def ask(self, question: str, wishes: Wishes = NO_WISHES, **more: object) -> Verdict:
+        body = json.dumps({"q": question, **more}).encode()
+        request = Request("POST", b"/", b"", [], body, {}, b"/", None, time.time())
+        return await self.cache.look_up(request, Document(body), wishes)
+
+    async def miss(self, question: str, **more: object) -> Recording:
+        """Ask what must be forwarded."""
+        verdict = await self.ask(question, **more)
+        assert isinstance(verdict, Miss)
+        assert verdict.recording is not None
+        return verdict.recording
+
+    async def follow(self, question: str, wishes: Wishes = NO_WISHES, **more: object) -> Follow:
+        """Ask what is being asked already."""
+        verdict = await self.ask(question, wishes, **more)
+        assert isinstance(verdict, Follow)
+        return verdict
+
+    async def answer(self, miss: Verdict, body: bytes = b'{"a": 1}', headers: Headers = JSON) -> bool:
+        assert isinstance(miss, Miss)
+        assert miss.recording is not None
+        miss.recording.start(200, headers)
+        miss.recording.feed(body)
+        return await self.cache.keep(miss.recording)
+
+    def not_kept(self) -> list[Reason]:
+        return [event.reason for event in self.events if isinstance(event, NotKept)]
