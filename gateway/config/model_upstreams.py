@@ -34,7 +34,11 @@ class Retry(Settings, frozen=True):
             | Annotated[int, Meta(ge=400, le=599)],
             ...,
         ],
-        Meta(min_length=1, description="`connect`, `timeout` (no head in time), and statuses."),
+        Meta(
+            min_length=1,
+            description="`connect` (no connection, or a kept one that was closed), `timeout` (no head in time), and statuses. A POST "
+            "whose connection broke after it was sent is tried again only with `timeout`.",
+        ),
     ] = ("connect", "502", "503", "504")
     max_wait: Annotated[
         Duration,
@@ -45,8 +49,8 @@ class Retry(Settings, frozen=True):
 
 
 class Breaker(Settings, frozen=True):
-    """When an upstream is left alone for a while: no connection, no head in time, 429, 500, 502, 503 or 504, again and
-    again. After the pause one request tries whether it is back."""
+    """When an upstream is left alone for a while: no connection, no head in time, 429, 500, 502, 503, 504 or 529, again
+    and again. After the pause one request tries whether it is back."""
 
     failures: Annotated[int, Meta(ge=0, le=1000, description="Failures in a row that open it; 0: never.")] = 10
     pause: Annotated[Duration, Meta(description="First pause; doubled each time the trial fails.")] = Duration(1.0)

@@ -22,10 +22,15 @@ class ExactStore(Protocol):
     def source(self) -> Source: ...
 
     async def get(self, exact: bytes, now: float) -> Entry | None:
-        """The entry under this key if it has not expired at `now` (Unix seconds). Raises StoreError."""
+        """The entry under this key if it has not expired at `now` (Unix seconds). Raises StoreError.
+
+        A store keeps an entry until its stale time is over and knows no more of staleness than that: callers who may use
+        a stale entry ask with `now` less their route's stale window (one for all who share a key), and decide by the
+        entry's own times what it is good for.
+        """
 
     async def put(self, entry: Entry) -> None:
-        """Store until `entry.expires_at`, replacing what has the same key. Raises StoreError."""
+        """Store until `entry.expires_at` plus `entry.stale`, replacing what has the same key. Raises StoreError."""
 
     async def ping(self) -> None:
         """Raises StoreError when the store cannot be used now."""
@@ -38,7 +43,7 @@ class EntryStore(ExactStore, Protocol):
 
     async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
         """Up to k unexpired entries of the partition, nearest first. The first carries its entry if at `load_at`
-        similarity or above. Raises StoreError."""
+        similarity or above. `now` as in `get`: less the route's stale window. Raises StoreError."""
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         """One unexpired entry by id. Raises StoreError."""
@@ -106,6 +111,3 @@ class Locks(Protocol):
 
     async def release(self, key: bytes, token: bytes) -> None:
         """Give it back; another's lock stays."""
-
-    async def taken(self, key: bytes) -> bool:
-        """Does anybody have it?"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -26,6 +26,8 @@ from gateway.fronts.problem import send_problem
 
 # Wishes to this cache are not the upstream's business.
 _WISHES = frozenset({b"x-cache-threshold", b"x-cache-ttl"})
+
+USUAL_CONNECTION = (b"keep-alive", b"close")  # these name no field, and are nearly all there is
 
 # How much of a refused body is read, and for how long, before the answer.
 DRAIN_BYTES = 16 << 20
@@ -88,7 +90,7 @@ class Gate:
         routes = self._by_method.get(method)
         if routes is None:
             raise MethodNotAllowed(f"{self._path} does not take {method}", tuple(sorted(self._by_method)))
-        headers = list(scope["headers"])
+        headers = _end_to_end(scope["headers"])
         caller = self._clients.identify(headers)
         scope[DROP_HEADERS] = _WISHES if caller.key_header is None else _WISHES | {caller.key_header}
         declared = _declared_length(headers)
@@ -201,6 +203,19 @@ class Gate:
         if message["type"] == "http.disconnect":
             raise ClientLeft
         return message
+
+
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers that an upstream will see. What `Connection` names goes no further than here (RFC 9110, 7.6.1): were it
+    part of a key, an answer that was given without it would be stored as one that was given with it."""
+    found = list(headers)
+    named = {
+        token.strip().lower()
+        for name, value in found
+        if name == b"connection" and value not in USUAL_CONNECTION
+        for token in value.split(b",")
+    }
+    return [pair for pair in found if pair[0] not in named] if named else found
 
 
 def _declared_length(headers: list[tuple[bytes, bytes]]) -> int | None:

@@ -42,7 +42,7 @@ class Replayer:
         body = entry.body
         head = [*entry.headers, *headers]
         if coding != IDENTITY:
-            body = self._encode(coding, body)
+            body = await self._coded(coding, body)
             head.append((b"content-encoding", coding))
         if entry.compressed or coding != IDENTITY:
             head.append((b"vary", b"accept-encoding"))
@@ -58,6 +58,12 @@ class Replayer:
             await send({"type": "http.response.body", "body": body})
         else:
             await _send_pieces(body, send)
+
+    async def _coded(self, coding: bytes, body: bytes) -> bytes:
+        """In a thread where it takes a while: nobody else's events shall wait for it."""
+        if len(body) > PIECE:
+            return await asyncio.to_thread(self._encode, coding, body)
+        return self._encode(coding, body)
 
 
 async def _send_pieces(body: bytes, send: Send) -> None:

@@ -25,8 +25,8 @@ from gateway.proxy.upstream import TIMEOUT, Call, Failure, Source
 
 LONGEST_PAUSE = 0.2
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
-BREAKS = frozenset((429, 500, 502, 503, 504))
-"""Statuses that a breaker counts as failures. Any other answer shows that the upstream is at work."""
+BREAKS = frozenset((429, 500, 502, 503, 504, 529))
+"""Statuses that a breaker counts as failures (529: Anthropic's "overloaded"). Any other answer shows that the upstream is at work."""
 
 # Bytes of a path that mean something else in a query.
 _IN_QUERY = {b"&": b"%26", b"+": b"%2B", b"=": b"%3D", b";": b"%3B"}

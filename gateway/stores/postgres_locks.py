@@ -25,7 +25,6 @@ ACQUIRE = f"""
     RETURNING token
     """
 RELEASE = "DELETE FROM semgate.locks WHERE key = $1 AND token = $2"
-TAKEN = f"SELECT FROM semgate.locks WHERE key = $1 AND until > {NOW}"
 
 
 class PostgresLocks:
@@ -40,6 +39,3 @@ class PostgresLocks:
 
     async def release(self, key: bytes, token: bytes) -> None:
         await self._database.fetch(RELEASE, key, token)
-
-    async def taken(self, key: bytes) -> bool:
-        return bool(await self._database.fetch(TAKEN, key))

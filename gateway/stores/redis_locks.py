@@ -44,9 +44,3 @@ class RedisLocks:
             await cast("Awaitable[object]", self._client.eval(RELEASE, 1, self._prefix + key.hex(), token))
         except TROUBLE as error:
             raise store_error(error) from error
-
-    async def taken(self, key: bytes) -> bool:
-        try:
-            return await self._client.get(self._prefix + key.hex()) is not None
-        except TROUBLE as error:
-            raise store_error(error) from error

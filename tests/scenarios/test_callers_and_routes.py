@@ -180,3 +180,24 @@ def test_the_sdk_sees_the_gateways_401_as_its_own_error(gateway: Gateway):
     client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="wrong", max_retries=0)
     with client, pytest.raises(openai.AuthenticationError):
         client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hello?"}])
+
+
+def test_what_connection_names_is_no_part_of_the_key(upstream: RawUpstream, data_dir: Path, tmp_path: Path):
+    config = f"""
+server: {{listen: LISTEN, data_dir: {data_dir}, namespace: connection}}
+upstreams: {{llm: {{url: "{upstream.url}"}}}}
+routes:
+  - {{name: ask, path: /ask, upstream: llm, preset: json-query, scope: public, vary: {{headers: [Accept-Language]}}}}
+"""
+
+    async def in_the_language(exchange: Exchange) -> None:
+        language = (exchange.values(b"accept-language") or [b"none"])[0].decode()
+        await exchange.send(http_answer({"language": language}))
+
+    upstream.behaviour = in_the_language
+    with serve(tmp_path, config) as gateway:
+        german = {"accept-language": "de"}
+        poisoning = gateway.ask("/ask", {"query": "hello?"}, {**german, "connection": "accept-language"})
+        assert poisoning.json() == {"language": "none"}
+        assert gateway.ask("/ask", {"query": "hello?"}, german).json() == {"language": "de"}
+        assert gateway.ask("/ask", {"query": "hello?"}).headers["x-cache"] == "HIT", "as it was asked without"

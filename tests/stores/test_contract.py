@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeAlias
 
@@ -229,7 +229,7 @@ def test_a_store_that_is_down_says_so_without_its_password(kind: str) -> None:
         else:
             database = Database(url)
             store = PgVectorStore(database, Space("test", 8), codec)
-        calls: list[Callable[[], object]] = [
+        calls: list[Callable[[], Awaitable[object]]] = [
             store.ping,
             lambda: store.get(key("a"), 0.0),
             lambda: store.put(entry("a")),

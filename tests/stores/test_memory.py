@@ -49,15 +49,6 @@ def test_an_expired_entry_frees_its_bytes_when_it_is_asked_for() -> None:
     assert (len(store), store.bytes) == (0, 0)
 
 
-def test_an_entry_is_kept_for_those_who_may_use_it_stale_until_nobody_may() -> None:
-    kept = entry("a", ttl=-10, stale=60)
-    store = MemoryStore(10_000)
-    store.put_now(kept)
-    assert store.get_now(kept.exact, NOW - 60) == kept
-    assert store.get_now(kept.exact, kept.expires_at) is None
-    assert (len(store), store.bytes) == (0, 0)
-
-
 def test_the_pace_of_a_stream_is_counted() -> None:
     kept = msgspec.structs.replace(entry("a"), pace=b"p" * 5_000)
     store = MemoryStore(5_000)

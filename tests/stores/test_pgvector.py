@@ -112,21 +112,6 @@ def test_expired_rows_are_never_returned(database_url: str) -> None:
     asyncio.run(scenario())
 
 
-def test_within_its_stale_time_a_row_is_near_when_asked_with_an_earlier_now(database_url: str) -> None:
-    async def scenario() -> None:
-        async with opened(database_url) as (_database, store):
-            kept = entry("a", ttl=-60, stale=3600)
-            await store.keep(kept, "q", vector(0.0))
-            earlier = time.time() - kept.stale
-            assert [each.entry for each in await store.nearest(key("partition"), vector(0.0), 5, 0.9, earlier)] == [
-                kept
-            ]
-            assert await store.fetch(kept.id, earlier) == kept
-            assert await store.nearest(key("partition"), vector(0.0), 5, 0.9, time.time()) == []
-
-    asyncio.run(scenario())
-
-
 def test_a_text_that_was_not_embedded_is_found_by_its_words_only(database_url: str) -> None:
     async def scenario() -> None:
         async with opened(database_url) as (_database, store):
@@ -294,22 +279,6 @@ def test_a_statement_cannot_run_for_ever(database_url: str) -> None:
         with pytest.raises(StoreError, match="statement timeout"):
             await database.fetch("SELECT pg_sleep(60)")
         await database.close()
-
-    asyncio.run(scenario())
-
-
-def test_statements_survive_a_table_that_changed_under_them(database_url: str) -> None:
-    async def scenario() -> None:
-        async with opened(database_url) as (database, store):
-            kept = entry("a")
-            await store.keep(kept, "q", vector(0.0))
-            assert await store.get(kept.exact, time.time()) == kept
-            table = await database.table(SPACE)
-            connection = await asyncpg.connect(database_url)
-            await connection.execute(f"ALTER TABLE {table.entries} ALTER COLUMN route TYPE varchar(200)")
-            await connection.close()
-            assert await store.get(kept.exact, time.time()) == kept
-            assert (await store.nearest(kept.partition, vector(0.0), 5, 0.5, time.time()))[0].entry == kept
 
     asyncio.run(scenario())
 

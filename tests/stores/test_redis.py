@@ -81,24 +81,6 @@ def test_an_entry_is_one_key_that_redis_itself_lets_expire(redis: RedisServer) -
     asyncio.run(scenario())
 
 
-def test_redis_keeps_an_entry_for_its_stale_time_too_and_then_lets_it_go(redis: RedisServer) -> None:
-    redis.command("FLUSHALL")
-
-    async def scenario() -> None:
-        store = RedisStore(redis.url, CODEC, timeout=30.0)
-        kept, short = entry("a", ttl=-60, stale=160), entry("b", ttl=-60, stale=60.05)
-        for each in (kept, short):
-            await store.put(each)
-        assert 0 < int(redis.command("PTTL", PREFIX + kept.exact.hex()).strip(b":\r\n")) <= 100_000
-        assert await store.get(kept.exact, time.time() - 160) == kept
-        while await store.get(short.exact, 0.0) is not None:
-            await asyncio.sleep(0.01)
-        assert time.time() >= short.expires_at + short.stale - 0.01
-        await store.close()
-
-    asyncio.run(scenario())
-
-
 def test_a_value_that_does_not_open_is_absent(redis: RedisServer) -> None:
     async def scenario() -> None:
         store = RedisStore(redis.url, CODEC, timeout=30.0)

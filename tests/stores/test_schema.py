@@ -10,7 +10,7 @@ import time
 import asyncpg
 import msgspec
 import pytest
-from rows import SEAL, entry, key, vector, with_everything
+from rows import SEAL, SPACE, entry, key, opened, vector, with_everything
 
 from gateway.core.messages import Entry
 from gateway.errors import ConfigError, StoreError
@@ -242,3 +242,19 @@ def test_every_migration_has_a_number_of_its_own() -> None:
         numbers = [path.name[:3] for path in (schema.sql_folder() / folder).glob("*.sql")]
         assert numbers
         assert sorted(set(numbers)) == sorted(numbers)
+
+
+def test_statements_survive_a_table_that_changed_under_them(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as (database, store):
+            kept = entry("a")
+            await store.keep(kept, "q", vector(0.0))
+            assert await store.get(kept.exact, time.time()) == kept
+            table = await database.table(SPACE)
+            connection = await asyncpg.connect(database_url)
+            await connection.execute(f"ALTER TABLE {table.entries} ALTER COLUMN route TYPE varchar(200)")
+            await connection.close()
+            assert await store.get(kept.exact, time.time()) == kept
+            assert (await store.nearest(kept.partition, vector(0.0), 5, 0.5, time.time()))[0].entry == kept
+
+    asyncio.run(scenario())

@@ -4,75 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 from rows import SEAL, entry, key, vector
+from sweeping import SPACES, world
 
-from gateway.core.messages import Entry
 from gateway.errors import StoreError
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore
 from gateway.stores.postgres import Database
 from gateway.stores.postgres_locks import PostgresLocks
-from gateway.stores.schema import CHORES, LOCK_CLASS, Space
+from gateway.stores.schema import CHORES, LOCK_CLASS
 from gateway.stores.sweeper import RouteLimits
-from gateway.stores.upkeep import Upkeep
 
-SPACES = [Space("model", 8), Space("exact", None)]
 ROOMY = RouteLimits(1_000_000, 1 << 40)
-
-
-class World:
-    """A database with two spaces and its upkeep; limits may be changed at any time."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.database = Database(url, acquire_timeout=30.0)
-        self.stores = [PgVectorStore(self.database, space, Codec(SEAL)) for space in SPACES]
-        self.limits: dict[str, RouteLimits] = {}
-        self.troubles: list[str] = []
-        self.upkeep = self.upkeep_of(self.database)
-
-    def upkeep_of(
-        self, database: Database, namespace: str = "default", clock: Callable[[], float] = time.time
-    ) -> Upkeep:
-        return Upkeep(
-            database,
-            namespace=namespace,
-            limits=lambda: self.limits,
-            promote_at=3000,
-            on_trouble=lambda trouble: self.troubles.append(str(trouble)),
-            clock=clock,
-            flush_every=0.05,
-            sweep_every=0.05,
-        )
-
-    async def there(self, entries: list[Entry]) -> list[Entry]:
-        """Those of these that any of the stores still has."""
-        found = []
-        for each in entries:
-            if any([await store.get(each.exact, 0.0) for store in self.stores]):
-                found.append(each)
-        return found
-
-    async def rows(self) -> tuple[int, int]:
-        """(rows in all entries tables, rows in the usage table), expired ones included."""
-        connection = await asyncpg.connect(self.url)
-        spaces = [row["id"] for row in await connection.fetch("SELECT id FROM semgate.spaces")]
-        counts = [await connection.fetchval(f"SELECT count(*) FROM semgate.entries_{number}") for number in spaces]
-        used = await connection.fetchval("SELECT count(*) FROM semgate.usage")
-        await connection.close()
-        return sum(counts), used
-
-
-@asynccontextmanager
-async def world(url: str) -> AsyncIterator[World]:
-    made = World(url)
-    yield made
-    await made.database.close()
 
 
 def test_expired_rows_are_gone_from_the_disk_and_the_others_stay(database_url: str) -> None:
@@ -104,23 +50,6 @@ def test_a_row_that_was_renewed_is_not_removed(database_url: str) -> None:
             await it.stores[0].put(renewed)
             assert (await it.upkeep.sweep()).expired == 0
             assert await it.there([renewed]) == [renewed]
-
-    asyncio.run(scenario())
-
-
-def test_a_row_goes_only_after_its_stale_time_and_then_from_the_disk(database_url: str) -> None:
-    async def scenario() -> None:
-        async with world(database_url) as it:
-            now = time.time()
-            kept = [entry(number, ttl=-100, stale=50.0 * number) for number in range(6)]
-            for number, each in enumerate(kept):
-                await it.stores[number % 2].keep(each, "q", None)
-            for at in range(-1, 8):
-                upkeep = it.upkeep_of(it.database, clock=lambda at=at: now - 100 + 50 * at + 25)  # type: ignore[misc]
-                await upkeep.sweep()
-                left = kept[max(0, at + 1) :]
-                assert await it.there(kept) == left
-                assert await it.rows() == (len(left), len(left))
 
     asyncio.run(scenario())
 
