@@ -43,17 +43,25 @@ class Figure(msgspec.Struct, kw_only=True):
 
 
 class Effort(msgspec.Struct, frozen=True):
-    """How long to measure: turns, seconds a turn, rows of the large partition, rows in each of 1,000 small ones."""
+    """How long to measure: turns, seconds a turn, rows of the large partition, rows in each of 1,000 small ones; and
+    streams at once, for how many seconds, how many times."""
 
     turns: int
     seconds: float
     rows: int
     rows_each: int
     starts: int
+    streams: int
+    stream_seconds: float
+    stream_rounds: int
 
 
-FULL_EFFORT = Effort(turns=5, seconds=2.0, rows=100_000, rows_each=100, starts=3)
-QUICK_EFFORT = Effort(turns=3, seconds=0.5, rows=10_000, rows_each=10, starts=1)
+FULL_EFFORT = Effort(
+    turns=5, seconds=2.0, rows=100_000, rows_each=100, starts=3, streams=500, stream_seconds=15.0, stream_rounds=2
+)
+QUICK_EFFORT = Effort(
+    turns=3, seconds=0.5, rows=10_000, rows_each=10, starts=1, streams=100, stream_seconds=3.0, stream_rounds=2
+)
 
 
 class Turns:

@@ -72,6 +72,11 @@ def cpu_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def worker_of(pid: int) -> int:
+    """The one worker that a `semgate serve` with this process id has started."""
+    return next(child for child in descendants(pid) if "postgres" not in command(child))
+
+
 def command(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
@@ -84,6 +89,20 @@ def memory(pid: int) -> dict[str, float]:
         if name in ("Rss", "Pss"):
             sizes[name.lower()] = int(rest.split()[0]) * 1024 / 1e6
     return sizes
+
+
+def resident(pid: int) -> float:
+    """Megabytes of resident memory, shared pages counted whole; cheap enough to be asked several times a second."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def handles(pid: int) -> int:
+    """Files, sockets and pipes that a process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def threads(pid: int) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
 
 
 class Busy:

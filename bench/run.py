@@ -19,9 +19,11 @@ from pathlib import Path
 
 import bypass
 import exact
+import load_streams
 import miss
 import semantic
 import starting
+import streams
 from figure import FULL_EFFORT, QUICK_EFFORT, Effort, Figure
 from machine import CORES, OTHERS, ROOT, SERVER, describe
 from report import print_table, write_json, write_picture
@@ -32,6 +34,8 @@ PARTS: dict[str, tuple[Callable[[Servers, Effort], list[Figure]], str]] = {
     "exact": (exact.measure, "exact hits from memory, 16 and 64 connections, over a Litestar mount"),
     "bypass": (bypass.measure, "forwarded requests, 1 and 16 connections, over a bare aiohttp proxy"),
     "miss": (miss.measure, "misses looked up and stored; hits behind slow misses"),
+    "streams": (streams.measure, "events of one stream, over the same stream without semgate"),
+    "stream-load": (load_streams.measure, "500 streams and 500 followers at 10 events/s, memory afterwards"),
     "semantic": (semantic.measure, "semantic hits among 100,000 rows, over one embedding and one pgvector query"),
     "start": (starting.measure, "time until ready, memory of one worker"),
 }
@@ -40,12 +44,12 @@ QUIET = 0.5
 
 
 def arguments() -> argparse.Namespace:
-    parts = "\n".join(f"  {name:10}{what}" for name, (_measure, what) in PARTS.items())
+    parts = "\n".join(f"  {name:12}{what}" for name, (_measure, what) in PARTS.items())
     parser = argparse.ArgumentParser(
         prog="bench/run.py",
         description=__doc__,
         epilog=f"parts:\n{parts}\n\nexamples:\n"
-        "  bench/run.py                          everything, about 5 minutes (2 more the first time)\n"
+        "  bench/run.py                          everything, about 9 minutes (2 more the first time)\n"
         "  bench/run.py --quick                  everything, short and rough: does it still work?\n"
         "  bench/run.py --only exact bypass      two parts\n\n"
         "exit code: 0 all goals reached, 1 some missed, 2 wrong use. bench/README.md says what each figure means.",

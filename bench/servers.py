@@ -44,21 +44,12 @@ class Servers:
     @cached_property
     def upstream(self) -> int:
         """The port of an upstream on the others' core, which answers at once."""
-        port, log = free_port(), self._folder / "upstream.log"
-        process = self._stack.enter_context(
-            running([sys.executable, "bench/floors/upstream.py", str(port)], OTHERS, log)
-        )
-        wait_for(process, port, "/", log)
-        return port
+        return self.start_upstream("bench/floors/upstream.py")
 
     @cached_property
     def postgres(self) -> str:
-        """The URL of the PostgreSQL that the gateway will find in its data folder. On the others' core, as a child of
-        this process, which is pinned there."""
-        server = EmbeddedPostgres(self._folder / "data")
-        url = server.start()
-        self._stack.callback(server.stop)
-        return url
+        """The URL of the PostgreSQL that `gateway` finds in its data folder."""
+        return self.start_postgres("data")
 
     @property
     def postmaster(self) -> int:
@@ -70,14 +61,41 @@ class Servers:
     def gateway(self) -> int:
         """The port of `semgate serve bench/routes.yaml` on the server's core."""
         assert self.postgres
-        port, log = free_port(), self._folder / "gateway.log"
+        return self.start_gateway("bench/routes.yaml", "data", self.upstream)
+
+    @cached_property
+    def without_memory(self) -> int:
+        """The port of another such gateway, with a PostgreSQL of its own and no tier in memory: what its worker holds is
+        not its cache."""
+        self.start_postgres("data-2")
+        return self.start_gateway("bench/routes.yaml", "data-2", self.upstream, BENCH_MEMORY="0")
+
+    def start_upstream(self, script: str) -> int:
+        """The port of a Python script on the others' core that takes a port and answers any GET."""
+        port, log = free_port(), self._folder / "upstream.log"
+        process = self._stack.enter_context(running([sys.executable, script, str(port)], OTHERS, log))
+        wait_for(process, port, "/", log)
+        return port
+
+    def start_postgres(self, data: str) -> str:
+        """The URL of the PostgreSQL that a gateway will find in this data folder. On the others' core, as a child of this
+        process, which is pinned there."""
+        server = EmbeddedPostgres(self._folder / data)
+        url = server.start()
+        self._stack.callback(server.stop)
+        return url
+
+    def start_gateway(self, routes: str, data: str, upstream: int, **variables: str) -> int:
+        """The port of `semgate serve` on the server's core; `variables` are more of the routes file's."""
+        port, log = free_port(), self._folder / f"gateway-{data}.log"
         environment = {
             "BENCH_PORT": str(port),
-            "BENCH_DATA": str(self._folder / "data"),
+            "BENCH_DATA": str(self._folder / data),
             "BENCH_DIGEST_KEY": DIGEST_KEY,
-            "BENCH_UPSTREAM": str(self.upstream),
+            "BENCH_UPSTREAM": str(upstream),
+            **variables,
         }
-        arguments = [str(BIN / "semgate"), "serve", str(ROOT / "bench/routes.yaml")]
+        arguments = [str(BIN / "semgate"), "serve", str(ROOT / routes)]
         process = self._stack.enter_context(running(arguments, SERVER, log, environment))
         wait_for(process, port, "/-/ready", log)
         self.pids[port] = process.pid

@@ -14,7 +14,7 @@ from statistics import median
 
 from figure import Effort, Figure, faults
 from load import Job, Seen, drive
-from machine import BIN, OTHERS, ROOT, SERVER, command, descendants, free_port, get, memory, running
+from machine import BIN, OTHERS, ROOT, SERVER, free_port, get, memory, running, worker_of
 from questions import questions
 from servers import Servers
 from traffic import paraphrase
@@ -38,8 +38,7 @@ def measure(_servers: Servers, effort: Effort) -> list[Figure]:
                 seconds.append(time.perf_counter() - begun)
                 if nth == effort.starts:
                     seen = _work(port)
-                    worker = next(pid for pid in descendants(process.pid) if "postgres" not in command(pid))
-                    held, launcher = memory(worker), memory(process.pid)
+                    held, launcher = memory(worker_of(process.pid)), memory(process.pid)
     first, later = seconds[0], seconds[1:]
     return [
         Figure(

@@ -1,10 +1,13 @@
-"""A very light upstream for measurements: one 1.5 KB JSON chat completion, or the same words as a stream of events.
+"""A very light upstream for measurements: one 1.5 KB JSON chat completion, or a stream of events that say when they left.
 
     python bench/floors/upstream.py PORT [--delay MS] [--events N] [--gap MS]
 
 A bare asyncio protocol on uvloop, because it must never be what is measured: it answers as fast as it can read. A
-request may ask for its own treatment: `x-delay-ms: 20` waits before the answer, `x-events: 100` and `x-gap-ms: 100`
-stream that many events with that gap. Any path and method is answered; bodies with Content-Length only.
+request may ask for its own treatment: `x-delay-ms: 20` waits before the answer; `x-events: 100` and `x-gap-ms: 100`
+stream that many events, one each 100 ms; with `x-in-step: 1` all streams of one gap do so at the same moments. An
+event's content is its number, when it was due and when it was written, in nanoseconds of CLOCK_MONOTONIC, which all
+processes of a machine share. Any path and method is answered; bodies with Content-Length only. `GET /calls` tells how
+many streams were asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import time
 from typing import cast
 
 import uvloop
@@ -35,21 +39,51 @@ def completion(size: int) -> bytes:
 BODY = completion(1500)
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-EVENT = (
-    b'data: {"id":"chatcmpl-benchmark","choices":[{"index":0,"delta":{"content":"word "},"finish_reason":null}]}\n\n'
+SHELL = (
+    b'data: {"id":"chatcmpl-benchmark","object":"chat.completion.chunk","created":1735689600,"model":"gpt-4o-mini",'
+    b'"choices":[{"index":0,"delta":%b,"finish_reason":%b}]}\n\n'
 )
-DONE = b"data: [DONE]\n\n"
+EVENT = SHELL % (b'{"content":"%d %d %d "}', b"null")
+DONE = SHELL % (b"{}", b'"stop"') + b"data: [DONE]\n\n"
 
 
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+class Stream:
+    """One stream under way. `gap` in nanoseconds. Timers, no task: hundreds of streams must cost little."""
+
+    def __init__(self, transport: asyncio.Transport, events: int, gap: int, *, in_step: bool) -> None:
+        self.transport, self.events, self.gap = transport, events, gap
+        self.loop = asyncio.get_running_loop()
+        self.number = 0
+        now = time.monotonic_ns()
+        self.begun = now - now % gap + gap if in_step else now
+        transport.write(STREAM_HEAD)
+        self.timer = self.loop.call_later((self.begun - now) / 1e9, self.tick)
+
+    def tick(self) -> None:
+        """Write what is due: a timer that comes late does not delay the events after it."""
+        while self.number < self.events:
+            due = self.begun + self.number * self.gap
+            now = time.monotonic_ns()
+            if now < due:
+                self.timer = self.loop.call_later((due - now) / 1e9, self.tick)
+                return
+            self.transport.write(chunk(EVENT % (self.number, due, now)))
+            self.number += 1
+        self.transport.write(chunk(DONE) + b"0\r\n\r\n")
+
+
 class Upstream(asyncio.Protocol):
+    calls = 0
+
     def __init__(self, delay: float, events: int, gap: float) -> None:
         self.delay, self.events, self.gap = delay, events, gap
         self.buffer = b""
         self.tasks: set[asyncio.Task[None]] = set()
+        self.stream: Stream | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -64,27 +98,30 @@ class Upstream(asyncio.Protocol):
             self.buffer = self.buffer[size:]
             delay, events = number(head, b"x-delay-ms", self.delay), number(head, b"x-events", self.events)
             if delay or events:
-                gap = number(head, b"x-gap-ms", self.gap)
-                task = asyncio.get_running_loop().create_task(self.answer_slowly(delay, int(events), gap))
+                gap = int(number(head, b"x-gap-ms", self.gap) * 1e6)
+                in_step = bool(gap and number(head, b"x-in-step", 0))
+                task = asyncio.get_running_loop().create_task(self.answer_slowly(delay, int(events), gap, in_step))
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
+            elif head.startswith(b"get /calls "):
+                told = b"%d" % Upstream.calls
+                self.transport.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(told), told))
             else:
                 self.transport.write(WHOLE)
 
-    async def answer_slowly(self, delay: float, events: int, gap: float) -> None:
+    async def answer_slowly(self, delay: float, events: int, gap: int, in_step: bool) -> None:
         await asyncio.sleep(delay / 1000)
-        if not events:
+        if events:
+            Upstream.calls += 1
+            self.stream = Stream(self.transport, events, gap, in_step=in_step)
+        else:
             self.transport.write(WHOLE)
-            return
-        self.transport.write(STREAM_HEAD)
-        for _ in range(events):
-            self.transport.write(chunk(EVENT))
-            await asyncio.sleep(gap / 1000)
-        self.transport.write(chunk(DONE) + b"0\r\n\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         for task in self.tasks:
             task.cancel()
+        if self.stream is not None:
+            self.stream.timer.cancel()
 
 
 def number(head: bytes, name: bytes, default: float) -> float:

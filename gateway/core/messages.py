@@ -50,6 +50,7 @@ class Reason(StrEnum):
     ENCODING = "encoding"
     TOO_LARGE = "too-large"
     INCOMPLETE = "incomplete"
+    CLIENT_LEFT = "client-left"
     REJECTED = "rejected"
     NOT_EQUIVALENT = "not-equivalent"
     STORE_BUSY = "store-busy"

@@ -85,10 +85,10 @@ class Audience(Protocol):
     def feed(self, chunk: bytes) -> None: ...
 
     def abandon(self, reason: Reason) -> None:
-        """The answer will not be kept; INCOMPLETE: and no more of it will come."""
+        """The answer will not be kept; INCOMPLETE, CLIENT_LEFT: and no more of it will come."""
 
     def finish(self) -> None:
-        """The body ended, cleanly unless it was abandoned as INCOMPLETE."""
+        """The body ended, cleanly unless no more of it would come."""
 
     def land(self, entry: Entry | None) -> None:
         """It is known whether the answer is kept, and as what."""

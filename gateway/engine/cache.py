@@ -18,7 +18,7 @@ from gateway.core.messages import Bypass, Follow, Hit, HitKind, Miss, Reason, Re
 from gateway.core.policy import CachePolicy
 from gateway.core.recording import Recording
 from gateway.core.subject import Rule, read_subject
-from gateway.engine.coalesce import Coalescing, Flight, Flights, Head, Seat
+from gateway.engine.coalesce import Coalescing, Flight, Flights, Head, Seat, Shared
 from gateway.engine.elsewhere import Elsewhere
 from gateway.engine.keep import Keeper
 from gateway.engine.landing import Landing, Landings
@@ -71,7 +71,7 @@ class RouteCache:
             found = await self._find(query)
         match found:
             case Hit(stale=True) if not query.wishes.only_if_cached:
-                flight = self._flights.lead(query.subject.exact, query.subject.wanted)
+                flight = self._flights.renew(query.subject.exact)
                 refresh = None if flight is None else self._recording(query, flight)
                 return msgspec.structs.replace(found, refresh=refresh)
             case Hit() | Follow():
@@ -119,19 +119,24 @@ class RouteCache:
         rule = self.policy.keep
         return Recording(query.subject, rule, query.wishes, query.now, query.vector, embed_later, audience=flight)
 
-    async def follow(self, follow: Follow, accepts: Callable[[Head], bool]) -> Head | Hit | None:
-        """Wait for what is followed: the head of a stream to go along with (its bytes are the seat's `pieces`), or a hit
-        with what the answer became. None: it cannot be shared, go upstream. `accepts`: can this client read it as it is?"""
+    async def follow(self, follow: Follow, accepts: Callable[[Head], bool]) -> Head | Shared | Verdict:
+        """Wait for what is followed: the head of a stream to go along with (its bytes are the seat's `pieces`), what the
+        answer became, or what to do as it cannot be shared. `accepts`: can this client read it as it is?"""
         seat, recording = follow.seat, follow.otherwise.recording
         assert isinstance(seat, Seat)
         assert recording is not None
         subject = recording.subject
         head = await seat.head()
-        if head is not None and subject.wanted == seat.wanted and accepts(head):
+        streams = subject.wanted is None or subject.wanted.stream
+        if head is not None and streams and subject.wanted == seat.wanted and accepts(head):
             return head
         entry = await seat.entry()
+        seat.leave()
         shown = None if entry is None else await self._search.shown(entry, subject)
-        return None if entry is None or shown is None else Hit(entry, shown, HitKind.EXACT, Source.MEMORY, None)
+        if entry is not None and shown is not None:
+            return Shared(Hit(entry, shown, HitKind.EXACT, Source.MEMORY, None))
+        # Not shared, or not in this form: what the look-up left out, when there was something to follow, is done now.
+        return await self._look_up(Query(subject, recording.wishes, recording.asked_at))
 
     def landing(self, recording: Recording) -> Landing:
         """To be begun before the recorded answer's last byte is sent, and ended after `keep`."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.core.messages import Entry, Form, Headers, Reason, Wanted
+from gateway.core.messages import Entry, Form, Headers, Hit, Reason, Wanted
 
 UNCACHEABLE_REMEMBERED = 100_000
 
@@ -38,6 +38,12 @@ class Head(NamedTuple):
     form: Form
 
 
+class Shared(NamedTuple):
+    """What the answer to somebody else's same request became, in the follower's form."""
+
+    hit: Hit
+
+
 class Broken(Exception):
     """The followed stream broke off, or this follower lags too far behind: its client must see that it is not whole."""
 
@@ -50,12 +56,14 @@ class Flight:
         self.wanted = wanted
         self._bounds = bounds
         self._tell_landed = landed
+        self._places = bounds.followers
         self._seats: set[Seat] = set()
         self._so_far: Callable[[], bytes] | None = None
         self.head: Head | None = None
         self.over = False
         self.broken = False
         self.landed = False
+        self.shareable = False
         self.entry: Entry | None = None
         self._let_go = 0
 
@@ -63,12 +71,15 @@ class Flight:
     def followed(self) -> bool:
         return bool(self._seats)
 
+    def close(self) -> None:
+        """Let nobody follow."""
+        self._places = 0
+
     def board(self) -> Seat | None:
-        """A place for one more, None if there is none, or if the stream has become too long to be followed from its start."""
-        closed = self.head is not None and self._so_far is None
-        if closed or self.landed or len(self._seats) >= self._bounds.followers:
+        """A place for one more, None if there is none. Who comes after the last byte of a stream waits for the entry."""
+        if self.landed or len(self._seats) >= self._places:
             return None
-        seat = Seat(self, self._bounds.lag)
+        seat = Seat(self, self._bounds.lag, too_late=self.over)
         self._seats.add(seat)
         if self._so_far is not None:
             seat.put(self._so_far())
@@ -93,12 +104,13 @@ class Flight:
                 seat.put(chunk)
 
     def abandon(self, reason: Reason) -> None:
-        if reason is Reason.INCOMPLETE and not self.over:
+        if reason in (Reason.INCOMPLETE, Reason.CLIENT_LEFT) and not self.over:
             self.broken = True
+        self.shareable = reason is Reason.CLIENT_LEFT  # which says nothing of the answer
         self.land(None)
 
     def finish(self) -> None:
-        self.over = True
+        self.over, self._so_far = True, None
         self._wake()
 
     def land(self, entry: Entry | None) -> None:
@@ -117,9 +129,10 @@ class Flight:
 class Seat:
     """One follower's place: what it has not sent yet."""
 
-    def __init__(self, flight: Flight, lag: int) -> None:
+    def __init__(self, flight: Flight, lag: int, *, too_late: bool) -> None:
         self._flight = flight
         self._lag = lag
+        self._too_late = too_late
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._fell_behind = False
@@ -151,6 +164,8 @@ class Seat:
     async def head(self) -> Head | None:
         """The head of a stream to go along with; None if the answer is a single one, or cannot be shared."""
         flight = self._flight
+        if self._too_late:
+            return None
         while flight.head is None and not flight.landed and not flight.broken:
             await self._wait()
         return None if flight.broken else flight.head
@@ -208,7 +223,17 @@ class Flights:
 
     def lead(self, key: bytes, wanted: Wanted | None) -> Flight | None:
         """A new flight for others to follow; None where there is one already, or nobody shall wait for this key."""
-        if not self._bounds.followers or key in self._in_flight or self._uncacheable.get(key, 0.0) > self._clock():
+        return self._take_off(key, wanted) if self._bounds.followers else None
+
+    def renew(self, key: bytes) -> Flight | None:
+        """A new flight that nobody follows, as there is something to serve meanwhile; None as with `lead`."""
+        flight = self._take_off(key, None)
+        if flight is not None:
+            flight.close()
+        return flight
+
+    def _take_off(self, key: bytes, wanted: Wanted | None) -> Flight | None:
+        if key in self._in_flight or self._uncacheable.get(key, 0.0) > self._clock():
             return None
         flight = self._in_flight[key] = Flight(key, wanted, self._bounds, self._landed)
         return flight
@@ -218,8 +243,10 @@ class Flights:
         del self._in_flight[key]
         if flight.entry is not None:
             self._uncacheable.pop(key, None)
+        if flight.entry is not None or flight.shareable:
             return
-        self._uncacheable[key] = self._clock() + self._bounds.uncacheable
-        self._uncacheable.move_to_end(key)
-        if len(self._uncacheable) > UNCACHEABLE_REMEMBERED:
-            self._uncacheable.popitem(last=False)
+        now, remembered = self._clock(), self._uncacheable
+        remembered[key] = now + self._bounds.uncacheable
+        remembered.move_to_end(key)
+        while next(iter(remembered.values())) <= now or len(remembered) > UNCACHEABLE_REMEMBERED:
+            remembered.popitem(last=False)

@@ -5,64 +5,50 @@ What is awaited after the last body message is not seen by the client, so keepin
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import NamedTuple, assert_never
+from functools import partial
+from typing import assert_never
 
 from gateway.core.asgi import FINISH, App, Message, Receive, Scope, Send
 from gateway.core.body import Document
-from gateway.core.events import Outcome, Served
-from gateway.core.freshness import age, read_wishes
-from gateway.core.messages import Bypass, Follow, Hit, Miss, Reason, Refuse, Request
+from gateway.core.events import Outcome
+from gateway.core.freshness import Wishes, read_wishes
+from gateway.core.messages import Bypass, Follow, Hit, Miss, Reason, Refuse, Request, Verdict
 from gateway.core.negotiate import accepts
-from gateway.core.ports import Emit
 from gateway.core.recording import Recording
-from gateway.core.status import Expose, hit_headers, other_headers, replayable
+from gateway.core.status import replayable
 from gateway.engine.cache import RouteCache
-from gateway.engine.coalesce import Broken, Head
+from gateway.engine.coalesce import Broken, Head, Shared
 from gateway.errors import NotCached, SemgateError, UpstreamError
 from gateway.fronts.leaving import ClientLeft, unless_left
 from gateway.fronts.outlet import Outlet
 from gateway.fronts.problem import send_problem
 from gateway.fronts.replay import Replayer
-from gateway.fronts.tee import HeaderList, Tee
-
-
-class Exchange(NamedTuple):
-    """One request on its way through: what is asked, ASGI's three, and when it began (`time.perf_counter`)."""
-
-    request: Request
-    scope: Scope
-    receive: Receive
-    send: Send
-    started: float
+from gateway.fronts.tee import Tee
+from gateway.fronts.telling import Exchange, HeaderList, Teller
 
 
 class CacheMiddleware:
     """`cache` is None on a route that is off; `buffer` holds a single answer back until it is stored; `finish`: an answer
-    is read to its end and kept though its client has left; `added` goes out with every answer."""
+    is read to its end and kept though its client has left."""
 
     def __init__(
         self,
         app: App,
         cache: RouteCache | None,
         *,
-        route: str,
-        expose: Expose,
         buffer: bool,
         finish: bool,
-        added: HeaderList,
+        tell: Teller,
         replayer: Replayer,
-        emit: Emit,
     ) -> None:
         self._app = app
         self._cache = cache
-        self._route = route
-        self._expose = expose
         self._buffer = buffer
         self._finish = finish
-        self._added = added
+        self._tell = tell
         self._replayer = replayer
-        self._emit = emit
 
     @property
     def reads_bodies(self) -> bool:
@@ -76,90 +62,115 @@ class CacheMiddleware:
         if cache is None:
             await self._pass(exchange, Bypass(Reason.OFF))
             return
-        verdict = await cache.look_up(request, document, read_wishes(request.headers, cache.policy.allowed))
+        wishes = read_wishes(request.headers, cache.policy.allowed)
+        verdict: Verdict | None = await cache.look_up(request, document, wishes)
+        while isinstance(verdict, Follow):
+            verdict = await self._follow(exchange, cache, verdict)
         match verdict:
+            case None:
+                return
+            case Hit() if not self._replayer.readable(verdict.shown, request):
+                await self._cannot_read(exchange, cache, verdict, wishes)
             case Hit():
                 await self._hit(exchange, cache, verdict)
-            case Follow():
-                await self._follow(exchange, cache, verdict)
             case Miss(recording=Recording() as recording):
                 await self._record(exchange, cache, verdict, recording)
             case Miss() | Bypass():
                 await self._pass(exchange, verdict)
             case Refuse():
-                error = NotCached("only-if-cached was asked for, and no stored answer may be served")
-                await send_problem(send, error, self._headers(verdict))
-                self._tell(exchange, verdict, Outcome.REFUSED, error.status)
+                await self._refuse(exchange, verdict)
             case _:
                 assert_never(verdict)
 
     async def bypass(self, reason: Reason, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         """Forward a request whose body was not read."""
-        await self._pass(Exchange(request, scope, receive, send, time.perf_counter()), Bypass(reason))
+        exchange = Exchange(request, scope, receive, send, time.perf_counter())
+        cache = self._cache
+        if cache is not None and read_wishes(request.headers, cache.policy.allowed).only_if_cached:
+            await self._refuse(exchange, Refuse(reason))
+        else:
+            await self._pass(exchange, Bypass(reason))
+
+    async def _refuse(self, exchange: Exchange, refuse: Refuse) -> None:
+        error = NotCached("only-if-cached was asked for, and no stored answer may be served")
+        await send_problem(exchange.send, error, self._tell.headers(refuse))
+        self._tell.forwarded(exchange, refuse, Outcome.REFUSED, error.status)
+
+    async def _cannot_read(self, exchange: Exchange, cache: RouteCache, hit: Hit, wishes: Wishes) -> None:
+        """There is an answer, and the client accepts no coding that it could be sent in."""
+        if hit.refresh is not None:
+            hit.refresh.abandon(Reason.REQUESTED)
+        if wishes.only_if_cached:
+            await self._refuse(exchange, Refuse(Reason.REQUESTED))
+        else:
+            await self._pass(exchange, Miss(Reason.REQUESTED, None, None))
 
     async def _hit(self, exchange: Exchange, cache: RouteCache, hit: Hit) -> None:
         now = exchange.request.asked_at
-        if not self._replayer.readable(hit.shown, exchange.request):
-            await self._pass(exchange, Miss(Reason.REQUESTED, None, None))
-        else:
-            await self._replay(exchange, hit, hit_headers(hit, self._expose, now))
-            self._tell_stored(exchange, hit, Outcome.STALE if hit.stale else Outcome.HIT)
-            await cache.served(hit, now)
-        if hit.refresh is not None:
-            await self._refresh(exchange, cache, hit.refresh)
+        refreshing = None
+        if hit.refresh is not None:  # at once: a client that reads slowly must not hold it up
+            refreshing = asyncio.create_task(self._refresh(exchange, cache, hit.refresh))
+        await self._replay(exchange, hit, self._tell.hit_headers(hit, now))
+        self._tell.stored(exchange, hit, Outcome.STALE if hit.stale else Outcome.HIT)
+        await cache.served(hit, now)
+        if refreshing is not None:
+            await refreshing
 
     async def _replay(self, exchange: Exchange, hit: Hit, headers: HeaderList) -> None:
         try:
-            headers = [*self._added, *headers]
             await self._replayer.send(hit.shown, exchange.request, headers, exchange.receive, exchange.send)
         except ClientLeft:
             return
 
     async def _refresh(self, exchange: Exchange, cache: RouteCache, recording: Recording) -> None:
-        """Fetch a new answer in place of the stale one that the client has got already."""
+        """Fetch a new answer in place of the stale one that the client gets."""
 
         async def nobody(_message: Message) -> None:
             return
 
-        scope = exchange.scope
-        scope[FINISH] = lambda: True
+        async def nothing() -> Message:
+            never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            return await never  # the client's leaving is not its business
+
+        scope = {**exchange.scope, FINISH: lambda: True}
         tee = Tee(scope, nobody, recording, lambda _stored: [])
         try:
-            await self._app(scope, exchange.receive, tee.send)
+            await self._app(scope, nothing, tee.send)
         except SemgateError:
             recording.abandon(Reason.INCOMPLETE)  # what was wrong with the upstream was told when it was tried
         await self._keep(cache, recording, tee)
 
-    async def _follow(self, exchange: Exchange, cache: RouteCache, follow: Follow) -> None:
-        """Go along with the same request, already on its way; where that is not to be, forward this one."""
-        recording = follow.otherwise.recording
-        assert recording is not None
+    async def _follow(self, exchange: Exchange, cache: RouteCache, follow: Follow) -> Verdict | None:
+        """Go along with the same request, already on its way. None: that was the answer; else what to do instead."""
         try:
-            answered = await unless_left(exchange.receive, self._followed(exchange, cache, follow))
+            return await unless_left(exchange.receive, self._followed(exchange, cache, follow))
         except ClientLeft:
-            return
+            return None
         finally:
             follow.seat.leave()
-        if not answered:
-            await self._record(exchange, cache, follow.otherwise, recording)
 
-    async def _followed(self, exchange: Exchange, cache: RouteCache, follow: Follow) -> bool:
-        headers = [*self._added, *other_headers(follow.otherwise, self._expose, collapsed=True)]
+    async def _followed(self, exchange: Exchange, cache: RouteCache, follow: Follow) -> Verdict | None:
+        headers = self._tell.headers(follow.otherwise, collapsed=True)
         met = await cache.follow(follow, lambda head: accepts(exchange.request.headers, _coding(head)))
         match met:
-            case Hit() if self._replayer.readable(met.shown, exchange.request):
-                await self._replayer.send(met.shown, exchange.request, headers, None, exchange.send)
-                self._tell_stored(exchange, met, Outcome.COLLAPSED)
-                await cache.served(met, exchange.request.asked_at)
+            case Shared(hit=hit) if self._replayer.readable(hit.shown, exchange.request):
+                await self._replayer.send(hit.shown, exchange.request, headers, None, exchange.send)
+                self._tell.stored(exchange, hit, Outcome.COLLAPSED)
+                await cache.served(hit, exchange.request.asked_at)
+                return None
+            case Shared(hit=hit):
+                return hit  # which this client cannot read
             case Head():
                 passed = [pair for pair in met.headers if pair[0] == b"content-encoding"]
                 head = [*replayable(met.headers), *passed, *headers]
                 await exchange.send({"type": "http.response.start", "status": met.status, "headers": head})
+                # The head goes on its way with a first body message: the first event may be long in coming.
+                await exchange.send({"type": "http.response.body", "body": b"", "more_body": True})
                 outcome = await self._go_along(exchange, follow)
-                self._tell(exchange, follow.otherwise, outcome, met.status)
+                self._tell.forwarded(exchange, follow.otherwise, outcome, met.status)
+                return None
             case _:
-                return False
-        return True
+                return met
 
     async def _go_along(self, exchange: Exchange, follow: Follow) -> Outcome:
         """Without its last message the server cuts the connection: a broken stream must not look whole to anybody."""
@@ -173,7 +184,7 @@ class CacheMiddleware:
 
     async def _pass(self, exchange: Exchange, verdict: Miss | Bypass) -> None:
         """Forward, and keep nothing."""
-        tee = Tee(exchange.scope, exchange.send, None, lambda stored: self._headers(verdict, stored=stored))
+        tee = Tee(exchange.scope, exchange.send, None, lambda stored: self._tell.headers(verdict, stored=stored))
         await self._forward(exchange, verdict, tee)
 
     async def _record(self, exchange: Exchange, cache: RouteCache, miss: Miss, recording: Recording) -> None:
@@ -184,10 +195,10 @@ class CacheMiddleware:
             exchange.scope,
             outlet.send,
             recording,
-            lambda stored: self._headers(miss, stored=stored),
+            lambda stored: self._tell.headers(miss, stored=stored),
             landing,
             keep=cache.keep if self._buffer else None,
-            stand_in=miss.stale is not None,
+            stand_in=None if miss.stale is None else partial(self._stand_in, exchange, miss.stale),
         )
         exchange.scope[FINISH] = lambda: recording.wanted(kept_without_client=self._finish)
         try:
@@ -200,8 +211,8 @@ class CacheMiddleware:
             outlet.close()
 
     async def _keep(self, cache: RouteCache, recording: Recording, tee: Tee) -> None:
-        if not tee.ended:
-            recording.abandon(Reason.INCOMPLETE)
+        if not tee.ended:  # and nothing was raised: then the client has left, and nobody wanted the rest
+            recording.abandon(Reason.CLIENT_LEFT)
         if not tee.kept:
             await cache.keep(recording)
 
@@ -214,56 +225,29 @@ class CacheMiddleware:
             await self._app(exchange.scope, exchange.receive, tee.send)
         except SemgateError as error:
             failure = error
+            if isinstance(verdict, Miss) and verdict.recording is not None:
+                verdict.recording.abandon(Reason.INCOMPLETE)  # before anything is sent: nobody shall wait for that
         except BaseException:
-            self._tell(exchange, verdict, Outcome.ERROR, tee.status)
+            self._tell.forwarded(exchange, verdict, Outcome.ERROR, tee.status)
             raise
+        if tee.failed:
+            return  # the stale answer has gone out
         stale = verdict.stale if isinstance(verdict, Miss) else None
-        if stale is not None and (tee.failed or (isinstance(failure, UpstreamError) and not tee.status)):
-            now = exchange.request.asked_at
-            await self._replay(exchange, stale, hit_headers(stale, self._expose, now, instead=tee.failed))
-            self._tell_stored(exchange, stale, Outcome.STALE)
-        elif failure is not None:
-            if not tee.status:
-                await send_problem(exchange.send, failure, self._headers(verdict))
-            self._tell(exchange, verdict, Outcome.ERROR, failure.status)
-        else:
+        if failure is None:
             outcome = Outcome.BYPASS if isinstance(verdict, Bypass) else Outcome.MISS
-            self._tell(exchange, verdict, outcome, tee.status)
+            self._tell.forwarded(exchange, verdict, outcome, tee.status)
+        elif stale is not None and isinstance(failure, UpstreamError) and not tee.status:
+            await self._stand_in(exchange, stale, 0)
+        else:
+            if not tee.status:
+                await send_problem(exchange.send, failure, self._tell.headers(verdict))
+            self._tell.forwarded(exchange, verdict, Outcome.ERROR, failure.status)
 
-    def _headers(self, verdict: Miss | Bypass | Refuse, *, stored: bool = False) -> HeaderList:
-        return [*self._added, *other_headers(verdict, self._expose, stored=stored)]
-
-    def _tell_stored(self, exchange: Exchange, hit: Hit, outcome: Outcome) -> None:
-        entry = hit.entry
-        self._emit(
-            Served(
-                self._route,
-                outcome,
-                time.perf_counter() - exchange.started,
-                entry.status,
-                source=hit.source,
-                similarity=hit.similarity,
-                age=age(entry.created_at, exchange.request.asked_at),
-                entry=entry.id,
-                cost=entry.cost,
-                scope=entry.scope,
-            )
-        )
-
-    def _tell(self, exchange: Exchange, verdict: Miss | Bypass | Refuse, outcome: Outcome, status: int) -> None:
-        miss = verdict if isinstance(verdict, Miss) else None
-        recording = None if miss is None else miss.recording
-        self._emit(
-            Served(
-                self._route,
-                outcome,
-                time.perf_counter() - exchange.started,
-                status,
-                reason=verdict.reason,
-                similarity=None if miss is None else miss.similarity,
-                scope=None if recording is None else recording.subject.scope,
-            )
-        )
+    async def _stand_in(self, exchange: Exchange, stale: Hit, status: int) -> None:
+        """A stale answer for an upstream that failed, with this status (0: without any)."""
+        now = exchange.request.asked_at
+        await self._replay(exchange, stale, self._tell.hit_headers(stale, now, instead=status))
+        self._tell.stored(exchange, stale, Outcome.STALE)
 
 
 def _coding(head: Head) -> bytes:

@@ -1,7 +1,9 @@
-"""The way to one client. While others follow its answer, a client that reads slowly must not hold them up.
+"""The way to one client, behind which others may follow: how slowly it reads must not be their trouble.
 
-Usually a message is sent when the client has room for it. With followers, what a client does not take within a moment
-waits here, bounded; beyond the bound the client is given up: it gets no end of its answer, so the connection is cut.
+A short answer is sent as it is made: what little it is fits into the sockets between. Of a longer one the rest waits
+here, sent by a task of its own as the client takes it. Who makes the answer waits for a slow client only as long as
+nobody follows; with followers it goes on, and a client that lags behind by more than the bound is given up: it gets no
+end of its answer, so the connection is cut.
 """
 
 from __future__ import annotations
@@ -12,59 +14,84 @@ from collections.abc import Callable
 
 from gateway.core.asgi import Message, Send
 
-# Seconds that a client may keep its followers waiting, once.
-PATIENCE = 0.5
+# Bytes that are sent without a task: less than the sockets between always take.
+AT_ONCE = 1 << 14
+# Bytes that wait for a client whom nobody follows.
+HELD = 1 << 18
+# Seconds between two looks at whether somebody follows a client that does not read.
+LOOK = 0.1
 
 
 class Outlet:
-    """`followed` tells whether anybody waits behind this client, `limit` bounds the bytes that wait for it."""
+    """`followed` tells whether anybody waits behind this client, `limit` bounds the bytes that wait for it then."""
 
     def __init__(self, send: Send, followed: Callable[[], bool], limit: int) -> None:
         self._send = send
         self._followed = followed
         self._limit = limit
+        self._sent = 0
         self._waiting: deque[Message] = deque()
         self._size = 0
+        self._more = asyncio.Event()
+        self._room = asyncio.Event()
+        self._over = False
         self._draining: asyncio.Task[None] | None = None
         self._given_up = False
 
     async def send(self, message: Message) -> None:
+        self._sent += len(message.get("body", b""))
+        if self._draining is None and self._sent <= AT_ONCE:
+            await self._send(message)
+            return
         if self._given_up:
             return
-        if self._draining is not None:
-            self._put(message)
-        elif self._followed():
-            sending = asyncio.ensure_future(self._send(message))
-            done, _ = await asyncio.wait({sending}, timeout=PATIENCE)
-            if not done:
-                self._draining = asyncio.create_task(self._drain(sending))
-            else:
-                sending.result()
-        else:
-            await self._send(message)
+        self._put(message)
+        if self._size <= HELD:
+            # So that the client gets its last byte before anybody begins to look at the answer.
+            await asyncio.sleep(0)
+        while self._size > HELD and not self._followed():
+            self._room.clear()
+            try:
+                async with asyncio.timeout(LOOK):
+                    await self._room.wait()
+            except TimeoutError:
+                continue
+        if self._size > self._limit:
+            self._given_up = True
+            self._forget()
 
     async def drained(self) -> None:
-        """Everything was handed over, or the client given up."""
+        """No more will come: returns when everything was handed over, or the client given up."""
+        self._over = True
+        self._more.set()
         if self._draining is not None and not self._given_up:
             await self._draining
 
     def close(self) -> None:
-        """Nothing more will be sent."""
+        """Nothing more is sent."""
         if self._draining is not None:
             self._draining.cancel()
 
     def _put(self, message: Message) -> None:
         self._waiting.append(message)
         self._size += len(message.get("body", b""))
-        if self._size > self._limit:
-            self._given_up = True
-            self._waiting.clear()
-            self.close()
+        self._more.set()
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
 
-    async def _drain(self, sending: asyncio.Future[None]) -> None:
-        await sending
-        while self._waiting:
-            message = self._waiting.popleft()
-            self._size -= len(message.get("body", b""))
-            await self._send(message)
-        self._draining = None
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._size = 0
+        self.close()
+
+    async def _drain(self) -> None:
+        while True:
+            while self._waiting:
+                message = self._waiting.popleft()
+                await self._send(message)
+                self._size -= len(message.get("body", b""))
+                self._room.set()
+            if self._over:
+                return
+            self._more.clear()
+            await self._more.wait()

@@ -32,8 +32,8 @@ class Tee:
     """`recording` None: nothing is kept. `headers` makes semgate's headers of whether the answer is known to be stored.
 
     `landing` begins before the last message is sent. `keep`: hold a single answer back and store it first; what cannot
-    be kept, and a stream, passes at once. `stand_in`: an answer that says that the upstream failed is not passed on.
-    Afterwards `status` is the client's (0: it got no head), `failed` that of an answer which was not passed on, `ended`
+    be kept, and a stream, passes at once. `stand_in`: an answer that says that the upstream failed is not passed on, but
+    this is called with its status. Afterwards `status` is the client's (0: it got no head), `failed` that of an answer which was not passed on, `ended`
     tells whether the body came to its end, `kept` whether `keep` was called.
     """
 
@@ -46,7 +46,7 @@ class Tee:
         landing: Landing | None = None,
         *,
         keep: Callable[[Recording], Awaitable[bool]] | None = None,
-        stand_in: bool = False,
+        stand_in: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self.status = 0
         self.failed = 0
@@ -81,8 +81,9 @@ class Tee:
         status, recording = message["status"], self._recording
         if recording is not None:
             self._show_head(recording, message)
-        if self._stand_in and status in FAILURES:
+        if self._stand_in is not None and status in FAILURES:
             self.failed = status
+            await self._stand_in(status)
             return
         self.status = status
         single = self._keep is not None and answer_form(message["headers"]) is Form.SINGLE

@@ -33,6 +33,7 @@ from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Clients
 from gateway.fronts.gate import Gate, GatedRoute
 from gateway.fronts.replay import Replayer
+from gateway.fronts.telling import Teller
 from gateway.proxy.app import ReverseProxy, Target
 from gateway.runtime.resources import LOCAL, Resources, embedder_of
 
@@ -60,16 +61,14 @@ def compile_generation(settings: File, digest: str, resources: Resources, emit: 
 
 def _gated(settings: File, route: FilledRoute, resources: Resources, places: Places, emit: Emit) -> GatedRoute:
     cache = None if route.mode == "off" else _cache(settings, route, resources, places, emit)
+    added = [(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()]
     middleware = CacheMiddleware(
         ReverseProxy(_targets(settings, route.upstream, resources), emit, resources.introducer),
         cache,
-        route=route.name,
-        expose=Expose(route.response.expose),
         buffer=route.response.miss == "buffer",
         finish=route.on_disconnect == "finish",
-        added=[(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()],
+        tell=Teller(route.name, Expose(route.response.expose), added, emit),
         replayer=Replayer(encode, keeps_pace=route.response.pace == "recorded"),
-        emit=emit,
     )
     return GatedRoute(
         name=route.name,

@@ -530,7 +530,7 @@ def test_what_a_route_writes_wins_and_preset_headers_stay(tmp_path: Path) -> Non
     assert written.keep.require == plain.keep.require
     assert (written.keep.max_body, written.keep.reject) == (1 << 20, ("$.oops",))
     # Added, not replaced; a name that is there already in other letters is not doubled.
-    assert written.vary.headers == ("X-Team", "openai-beta", "OpenAI-Organization", "OpenAI-Project")
+    assert written.vary.headers == ("X-Team", "openai-beta", "OpenAI-Organization", "OpenAI-Project", "Origin")
 
 
 def test_a_route_without_a_preset_has_none(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What is said of an answer: to the client in headers, to the operator in an event. One Teller for each route."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from gateway.core.asgi import Receive, Scope, Send
+from gateway.core.events import Outcome, Served
+from gateway.core.freshness import age
+from gateway.core.messages import Bypass, Hit, Miss, Refuse, Request
+from gateway.core.ports import Emit
+from gateway.core.status import Expose, hit_headers, other_headers
+
+HeaderList = list[tuple[bytes, bytes]]
+
+
+class Exchange(NamedTuple):
+    """One request on its way through: what is asked, ASGI's three, and when it began (`time.perf_counter`)."""
+
+    request: Request
+    scope: Scope
+    receive: Receive
+    send: Send
+    started: float
+
+
+class Teller:
+    """`added` are headers that go out with every answer of the route."""
+
+    def __init__(self, route: str, expose: Expose, added: HeaderList, emit: Emit) -> None:
+        self._route = route
+        self._expose = expose
+        self._added = added
+        self._emit = emit
+
+    def headers(self, verdict: Miss | Bypass | Refuse, *, stored: bool = False, collapsed: bool = False) -> HeaderList:
+        """Of an answer that was not stored before."""
+        return [*self._added, *other_headers(verdict, self._expose, stored=stored, collapsed=collapsed)]
+
+    def hit_headers(self, hit: Hit, now: float, *, instead: int | None = None) -> HeaderList:
+        """Of a stored answer; `instead` as core.status has it."""
+        return [*self._added, *hit_headers(hit, self._expose, now, instead=instead)]
+
+    def stored(self, exchange: Exchange, hit: Hit, outcome: Outcome) -> None:
+        """A stored answer went out."""
+        entry = hit.entry
+        self._emit(
+            Served(
+                self._route,
+                outcome,
+                time.perf_counter() - exchange.started,
+                entry.status,
+                source=hit.source,
+                similarity=hit.similarity,
+                age=age(entry.created_at, exchange.request.asked_at),
+                entry=entry.id,
+                cost=entry.cost,
+                scope=entry.scope,
+            )
+        )
+
+    def forwarded(self, exchange: Exchange, verdict: Miss | Bypass | Refuse, outcome: Outcome, status: int) -> None:
+        """An upstream's answer went out, or a refusal."""
+        miss = verdict if isinstance(verdict, Miss) else None
+        recording = None if miss is None else miss.recording
+        self._emit(
+            Served(
+                self._route,
+                outcome,
+                time.perf_counter() - exchange.started,
+                status,
+                reason=verdict.reason,
+                similarity=None if miss is None else miss.similarity,
+                scope=None if recording is None else recording.subject.scope,
+            )
+        )
