@@ -79,8 +79,8 @@ class Audience(Protocol):
     def followed(self) -> bool:
         """Is anybody there?"""
 
-    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], bytes]) -> None:
-        """The head, of an answer that may be shared as far as its head tells; `so_far` gives the body up to now."""
+    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], list[bytes]]) -> None:
+        """The head, of an answer that may be shared as far as its head tells; `so_far` gives the body's pieces up to now."""
 
     def feed(self, chunk: bytes) -> None: ...
 

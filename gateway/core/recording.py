@@ -149,12 +149,12 @@ class Recording:
             return None
         encoded = any(name == b"content-encoding" for name, _ in self._headers)
         pace = b"" if encoded else pack(self._pieces)  # pieces of coded bytes say nothing of the events in them
-        answer = Answer(self._status, self._headers, self._so_far(), self._form, pace)
+        answer = Answer(self._status, self._headers, b"".join(self._so_far()), self._form, pace)
         self._forget()
         return answer
 
-    def _so_far(self) -> bytes:
-        return b"".join([*self._blocks, *self._chunks])
+    def _so_far(self) -> list[bytes]:
+        return [*self._blocks, *self._chunks]
 
     def _forget(self) -> None:
         self._blocks.clear()

@@ -71,16 +71,18 @@ class RouteCache:
             found = await self._find(query)
         match found:
             case Hit(stale=True) if not query.wishes.only_if_cached:
-                flight = self._flights.renew(query.subject.exact)
+                flight = self._flights.renew(query.subject.exact, query.subject.wanted)
                 refresh = None if flight is None else self._recording(query, flight)
                 return msgspec.structs.replace(found, refresh=refresh)
             case Hit() | Follow():
                 return found
         if query.wishes.only_if_cached:
             return Refuse(query.reason)
+        if query.wishes.ttl == 0:
+            return self._alone(query)  # its answer is not to be kept, so nobody could share it
         flight = self._flights.lead(query.subject.exact, query.subject.wanted)
         if flight is None:
-            return self._follow(query) or self._alone(query)
+            return self._follow(query, renewals=True) or self._alone(query)
         return await self._lead(query, flight)
 
     async def _find(self, query: Query) -> Hit | Follow | None:
@@ -106,8 +108,9 @@ class RouteCache:
                 return hit
         return Miss(query.reason, recording, query.similarity, query.stale)
 
-    def _follow(self, query: Query) -> Follow | None:
-        seat = None if query.wishes.only_if_cached else self._flights.join(query.subject.exact)
+    def _follow(self, query: Query, *, renewals: bool = False) -> Follow | None:
+        """A renewal is followed only where nothing was found to serve meanwhile."""
+        seat = None if query.wishes.only_if_cached else self._flights.join(query.subject.exact, renewals=renewals)
         return None if seat is None else Follow(seat, self._alone(query))
 
     def _alone(self, query: Query) -> Miss:
@@ -146,8 +149,8 @@ class RouteCache:
         """After the answer went out: count the use, and put the entry where the next asker finds it sooner."""
         store, _ = self._tiers.postgres
         store.used(hit.entry.id, now)
-        if hit.kind is not HitKind.EXACT or hit.source is Source.MEMORY:
-            return
+        if hit.stale or hit.kind is not HitKind.EXACT or hit.source is Source.MEMORY:
+            return  # a stale one would take the place of its successor
         if self._tiers.memory is not None:
             self._tiers.memory.put_now(hit.entry)
         if hit.source is Source.POSTGRES:
@@ -158,5 +161,10 @@ class RouteCache:
         try:
             return await self._keeper.keep(recording)
         finally:
-            if self._elsewhere is not None:
-                await self._elsewhere.release(recording)
+            await self.let_go(recording)
+
+    async def let_go(self, recording: Recording) -> None:
+        """Nothing more will come of it, however it ended: nobody waits for it any longer."""
+        recording.abandon(Reason.INCOMPLETE)
+        if self._elsewhere is not None:
+            await self._elsewhere.release(recording)

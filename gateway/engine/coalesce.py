@@ -18,6 +18,10 @@ import msgspec
 from gateway.core.messages import Entry, Form, Headers, Hit, Reason, Wanted
 
 UNCACHEABLE_REMEMBERED = 100_000
+# Why an answer is not kept that say nothing of the answer: the next one may well be shared.
+SHAREABLE = frozenset({Reason.CLIENT_LEFT, Reason.STORE_BUSY, Reason.STORE_TROUBLE})
+# Bytes that a follower is given at once.
+TOGETHER = 1 << 18
 
 
 class Coalescing(msgspec.Struct, frozen=True):
@@ -51,14 +55,22 @@ class Broken(Exception):
 class Flight:
     """One call upstream. The Recording tells it what passes by (it is the recording's Audience), the cache how it ended."""
 
-    def __init__(self, key: bytes, wanted: Wanted | None, bounds: Coalescing, landed: Callable[[Flight], None]) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        wanted: Wanted | None,
+        bounds: Coalescing,
+        landed: Callable[[Flight], None],
+        *,
+        renews: bool,
+    ) -> None:
+        self.renews = renews
         self.key = key
         self.wanted = wanted
         self._bounds = bounds
         self._tell_landed = landed
-        self._places = bounds.followers
         self._seats: set[Seat] = set()
-        self._so_far: Callable[[], bytes] | None = None
+        self._so_far: Callable[[], list[bytes]] | None = None
         self.head: Head | None = None
         self.over = False
         self.broken = False
@@ -71,18 +83,14 @@ class Flight:
     def followed(self) -> bool:
         return bool(self._seats)
 
-    def close(self) -> None:
-        """Let nobody follow."""
-        self._places = 0
-
     def board(self) -> Seat | None:
         """A place for one more, None if there is none. Who comes after the last byte of a stream waits for the entry."""
-        if self.landed or len(self._seats) >= self._places:
+        if self.landed or len(self._seats) >= self._bounds.followers:
             return None
         seat = Seat(self, self._bounds.lag, too_late=self.over)
         self._seats.add(seat)
-        if self._so_far is not None:
-            seat.put(self._so_far())
+        for piece in () if self._so_far is None else self._so_far():
+            seat.put(piece)
         return seat
 
     def leave(self, seat: Seat) -> None:
@@ -93,7 +101,7 @@ class Flight:
         self._let_go += 1
         return (self._let_go - 1) / self._bounds.release
 
-    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], bytes]) -> None:
+    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], list[bytes]]) -> None:
         if form is not Form.SINGLE:
             self.head, self._so_far = Head(status, headers, form), so_far
             self._wake()
@@ -106,7 +114,7 @@ class Flight:
     def abandon(self, reason: Reason) -> None:
         if reason in (Reason.INCOMPLETE, Reason.CLIENT_LEFT) and not self.over:
             self.broken = True
-        self.shareable = reason is Reason.CLIENT_LEFT  # which says nothing of the answer
+        self.shareable = reason in SHAREABLE
         self.land(None)
 
     def finish(self) -> None:
@@ -188,16 +196,21 @@ class Seat:
             if self._fell_behind:
                 raise Broken
             if self._pieces:
-                together = b"".join(self._pieces)
-                self._pieces.clear()
-                self._size = 0
-                yield together
+                yield self._next()
             elif flight.broken:
                 raise Broken
             elif flight.over:
                 return
             else:
                 await self._wait()
+
+    def _next(self) -> bytes:
+        together, size = [], 0
+        while self._pieces and size < TOGETHER:
+            together.append(self._pieces.popleft())
+            size += len(together[-1])
+        self._size -= size
+        return b"".join(together)
 
     async def _wait(self) -> None:
         self._waiting = asyncio.get_running_loop().create_future()
@@ -216,26 +229,23 @@ class Flights:
         self._in_flight: dict[bytes, Flight] = {}
         self._uncacheable: OrderedDict[bytes, float] = OrderedDict()
 
-    def join(self, key: bytes) -> Seat | None:
-        """A place in the flight under this key, if there is one."""
+    def join(self, key: bytes, *, renewals: bool) -> Seat | None:
+        """A place in the flight under this key, if there is one; with `renewals` also in one that renews a stale answer."""
         flight = self._in_flight.get(key)
-        return None if flight is None else flight.board()
+        return None if flight is None or (flight.renews and not renewals) else flight.board()
 
     def lead(self, key: bytes, wanted: Wanted | None) -> Flight | None:
         """A new flight for others to follow; None where there is one already, or nobody shall wait for this key."""
-        return self._take_off(key, wanted) if self._bounds.followers else None
+        return self._take_off(key, wanted, renews=False) if self._bounds.followers else None
 
-    def renew(self, key: bytes) -> Flight | None:
-        """A new flight that nobody follows, as there is something to serve meanwhile; None as with `lead`."""
-        flight = self._take_off(key, None)
-        if flight is not None:
-            flight.close()
-        return flight
+    def renew(self, key: bytes, wanted: Wanted | None) -> Flight | None:
+        """A new flight to renew a stale answer, which is served meanwhile; None as with `lead`."""
+        return self._take_off(key, wanted, renews=True)
 
-    def _take_off(self, key: bytes, wanted: Wanted | None) -> Flight | None:
+    def _take_off(self, key: bytes, wanted: Wanted | None, *, renews: bool) -> Flight | None:
         if key in self._in_flight or self._uncacheable.get(key, 0.0) > self._clock():
             return None
-        flight = self._in_flight[key] = Flight(key, wanted, self._bounds, self._landed)
+        flight = self._in_flight[key] = Flight(key, wanted, self._bounds, self._landed, renews=renews)
         return flight
 
     def _landed(self, flight: Flight) -> None:
@@ -248,5 +258,5 @@ class Flights:
         now, remembered = self._clock(), self._uncacheable
         remembered[key] = now + self._bounds.uncacheable
         remembered.move_to_end(key)
-        while next(iter(remembered.values())) <= now or len(remembered) > UNCACHEABLE_REMEMBERED:
+        while remembered and (next(iter(remembered.values())) <= now or len(remembered) > UNCACHEABLE_REMEMBERED):
             remembered.popitem(last=False)

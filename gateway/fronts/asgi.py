@@ -99,7 +99,7 @@ class CacheMiddleware:
     async def _cannot_read(self, exchange: Exchange, cache: RouteCache, hit: Hit, wishes: Wishes) -> None:
         """There is an answer, and the client accepts no coding that it could be sent in."""
         if hit.refresh is not None:
-            hit.refresh.abandon(Reason.REQUESTED)
+            hit.refresh.abandon(Reason.CLIENT_LEFT)
         if wishes.only_if_cached:
             await self._refuse(exchange, Refuse(Reason.REQUESTED))
         else:
@@ -110,11 +110,13 @@ class CacheMiddleware:
         refreshing = None
         if hit.refresh is not None:  # at once: a client that reads slowly must not hold it up
             refreshing = asyncio.create_task(self._refresh(exchange, cache, hit.refresh))
-        await self._replay(exchange, hit, self._tell.hit_headers(hit, now))
-        self._tell.stored(exchange, hit, Outcome.STALE if hit.stale else Outcome.HIT)
-        await cache.served(hit, now)
-        if refreshing is not None:
-            await refreshing
+        try:
+            await self._replay(exchange, hit, self._tell.hit_headers(hit, now))
+            self._tell.stored(exchange, hit, Outcome.STALE if hit.stale else Outcome.HIT)
+            await cache.served(hit, now)
+        finally:
+            if refreshing is not None:
+                await refreshing
 
     async def _replay(self, exchange: Exchange, hit: Hit, headers: HeaderList) -> None:
         try:
@@ -136,9 +138,11 @@ class CacheMiddleware:
         tee = Tee(scope, nobody, recording, lambda _stored: [])
         try:
             await self._app(scope, nothing, tee.send)
+            await self._keep(cache, recording, tee)
         except SemgateError:
-            recording.abandon(Reason.INCOMPLETE)  # what was wrong with the upstream was told when it was tried
-        await self._keep(cache, recording, tee)
+            return  # what was wrong with the upstream was told when it was tried
+        finally:
+            await cache.let_go(recording)
 
     async def _follow(self, exchange: Exchange, cache: RouteCache, follow: Follow) -> Verdict | None:
         """Go along with the same request, already on its way. None: that was the answer; else what to do instead."""
@@ -204,10 +208,11 @@ class CacheMiddleware:
         try:
             await self._forward(exchange, miss, tee)
             await self._keep(cache, recording, tee)
+            landing.end()  # before the client has taken it all: that may be a while
             await outlet.drained()
         finally:
-            recording.abandon(Reason.INCOMPLETE)  # however this ended: nobody waits for it any longer
             landing.end()
+            await cache.let_go(recording)
             outlet.close()
 
     async def _keep(self, cache: RouteCache, recording: Recording, tee: Tee) -> None:

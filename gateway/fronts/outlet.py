@@ -40,16 +40,16 @@ class Outlet:
 
     async def send(self, message: Message) -> None:
         self._sent += len(message.get("body", b""))
+        if self._given_up:
+            return
         if self._draining is None and self._sent <= AT_ONCE:
             await self._send(message)
-            return
-        if self._given_up:
             return
         self._put(message)
         if self._size <= HELD:
             # So that the client gets its last byte before anybody begins to look at the answer.
             await asyncio.sleep(0)
-        while self._size > HELD and not self._followed():
+        while self._size > HELD and not self._followed() and not self._broken():
             self._room.clear()
             try:
                 async with asyncio.timeout(LOOK):
@@ -71,6 +71,7 @@ class Outlet:
         """Nothing more is sent."""
         if self._draining is not None:
             self._draining.cancel()
+            self._draining = None  # its traceback leads back here: a ring that only the collector could break
 
     def _put(self, message: Message) -> None:
         self._waiting.append(message)
@@ -83,6 +84,12 @@ class Outlet:
         self._waiting.clear()
         self._size = 0
         self.close()
+
+    def _broken(self) -> bool:
+        """Raises what sending raised."""
+        if self._draining is not None and self._draining.done():
+            self._draining.result()
+        return self._given_up
 
     async def _drain(self) -> None:
         while True:

@@ -125,6 +125,6 @@ async def _body(scope: Scope, receive: Receive, framing: Framing) -> RequestBody
     if length is None and not framing.chunked and scope["http_version"] in ("1.0", "1.1"):
         return Held(b"")
     if length is not None and length <= PIECE:
-        return Held(await read_whole(receive))
+        return Held(await read_whole(receive, length))
     first, more = await receive_piece(receive)
     return Streamed(first, receive, length) if more else Held(first)

@@ -33,6 +33,7 @@ class Departure:
         self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
+            self._task = None  # its traceback leads back here: a ring that only the collector could break
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._task = loop.create_task(self._listen())

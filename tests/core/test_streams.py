@@ -119,7 +119,7 @@ class Followers:
         self.told: list[object] = []
 
     def start(self, status, headers, form, so_far):
-        self.told.append(("start", status, so_far()))
+        self.told.append(("start", status, b"".join(so_far())))
 
     def feed(self, chunk):
         self.told.append(chunk)

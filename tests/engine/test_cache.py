@@ -7,8 +7,8 @@ import math
 import time
 
 import pytest
-
 from routebench import Bench
+
 from gateway.core.events import Kept
 from gateway.core.freshness import Wishes
 from gateway.core.messages import Candidate, Entry, Hit, Miss, Reason, Refuse, Source

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-
 from routebench import JSON, SSE, Bench
+
 from gateway.core.freshness import Wishes
 from gateway.core.messages import Follow, Hit, Miss, Reason, Refuse, Source
 from gateway.engine.cache import RouteCache
