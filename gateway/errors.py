@@ -7,6 +7,7 @@
     │   ├── Unauthorized       401
     │   ├── NoRoute            404
     │   ├── MethodNotAllowed   405
+    │   ├── RequestBroken      400
     │   ├── RequestTimeout     408
     │   ├── RequestTooLarge    413
     │   └── NoWebSockets       426
@@ -71,6 +72,12 @@ class MethodNotAllowed(ClientError):
     def __init__(self, detail: str, allow: tuple[str, ...]) -> None:
         super().__init__(detail)
         self.allow = allow
+
+
+class RequestBroken(ClientError):
+    """The client left, or what it sent cannot be taken apart: its server tells no difference."""
+
+    title = "Request body broke off"
 
 
 class RequestTimeout(ClientError):

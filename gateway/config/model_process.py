@@ -46,6 +46,9 @@ class Server(Settings, frozen=True, kw_only=True):
         ),
     ] = ""
     max_request_body: Annotated[Size, Meta(description="A larger request body is answered with 413.")] = Size(100 << 20)
+    body_timeout: Annotated[
+        Duration, Meta(description="Longest pause between two pieces of a request body; then 408.")
+    ] = Duration(60.0)
     max_connections: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Open requests per worker; further ones wait in the socket's backlog."),

@@ -49,10 +49,10 @@ class Retry(Settings, frozen=True):
 
 
 class Breaker(Settings, frozen=True):
-    """When an upstream is left alone for a while: no connection, no head in time, 429, 500, 502, 503, 504 or 529, again
-    and again. After the pause one request tries whether it is back."""
+    """When an upstream is left alone for a while: no connection, no head in time, an answer that breaks off, 429, 500, 502,
+    503, 504 or 529, again and again. After the pause one request tries whether it is back."""
 
-    failures: Annotated[int, Meta(ge=0, le=1000, description="Failures in a row that open it; 0: never.")] = 10
+    failures: Annotated[int, Meta(ge=0, le=1000, description="Failures in a row that open it; 0: never.")] = 25
     pause: Annotated[Duration, Meta(description="First pause; doubled each time the trial fails.")] = Duration(1.0)
     longest: Annotated[Duration, Meta(description="Longest pause, also where `Retry-After` asks for more.")] = Duration(
         15.0
@@ -103,7 +103,10 @@ class Upstream(Settings, frozen=True, kw_only=True):
     timeout: Annotated[UpstreamTimeout, Meta(description="Time limits.")] = field(default_factory=UpstreamTimeout)
     retry: Annotated[Retry, Meta(description="Further tries before the first byte.")] = field(default_factory=Retry)
     breaker: Annotated[Breaker, Meta(description="When it is left alone for a while.")] = field(default_factory=Breaker)
-    fallback: Annotated[tuple[Fallback, ...], Meta(description="Upstreams to try in order when this one fails.")] = ()
+    fallback: Annotated[
+        tuple[Fallback, ...],
+        Meta(description="Upstreams to try in order when this one gives no answer, or one that `retry.on` lists."),
+    ] = ()
     tls: Annotated[UpstreamTls, Meta(description="How to trust it.")] = field(default_factory=UpstreamTls)
     proxy: Annotated[str, Meta(description="HTTP proxy to go through; empty: none.")] = ""
     connections: Annotated[int, Meta(ge=1, le=100_000, description="Open connections per worker.")] = 512

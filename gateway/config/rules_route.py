@@ -9,6 +9,7 @@ from gateway.config.problem import Place
 from gateway.config.rules_process import check_reference
 from gateway.config.rules_upstream import check_headers
 from gateway.config.syntax import (
+    answer_header_problem,
     covers,
     extractor_problem,
     header_name_problem,
@@ -197,6 +198,10 @@ def _check_bounds(found: Findings, place: Place, route: Route) -> None:
             at = (*place, "keep", "status", index)
             found.error(at, "a part of an answer (206) is never kept", "leave it out")
     check_headers(found, (*place, "response", "headers"), route.response.headers)
+    for name in route.response.headers:
+        problem = answer_header_problem(name)
+        if problem is not None:
+            found.error((*place, "response", "headers", name), f"`{name[:40]}` {problem}", "leave it out")
 
 
 def _check_order(found: Findings, file: File) -> None:

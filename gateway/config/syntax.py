@@ -123,6 +123,9 @@ def header_name_problem(name: str) -> str | None:
     return "is not a valid header name" if _TOKEN.fullmatch(name) is None else None
 
 
+_OWN_IN_ANSWERS = frozenset({"age", "cache-status", "content-encoding", "content-type", "date", "vary", "via"})
+
+
 def own_header_problem(name: str) -> str | None:
     """A header that the file sets, rather than reads."""
     if (problem := header_name_problem(name)) is not None:
@@ -130,6 +133,12 @@ def own_header_problem(name: str) -> str | None:
     if name.lower() in _FRAMING:
         return "is set by semgate itself on every connection"
     return None
+
+
+def answer_header_problem(name: str) -> str | None:
+    """A header that the file adds to answers."""
+    own = name.lower() in _OWN_IN_ANSWERS or name.lower().startswith("x-cache")
+    return "is set by semgate itself, or is the upstream's, in every answer" if own else None
 
 
 def removed_header_problem(name: str) -> str | None:

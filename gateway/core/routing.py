@@ -14,6 +14,8 @@ import msgspec
 
 T = TypeVar("T")
 
+# `.` and `..` as segments, in all their spellings; parameters after `;` do not hide them from every server.
+_DOTS = re.compile(rb"/(?:\.|%2e){1,2}(?:[;?][^/]*)?(?:/|$)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -69,6 +71,8 @@ class Router(Generic[T]):
         group = self._exact.get(raw_path)
         if group is not None:
             return group, {}
+        if _DOTS.search(raw_path):
+            return None  # an upstream that resolves them would serve a path that no route has
         for template, group in self._templates:
             variables = template.match(raw_path)
             if variables is not None:

@@ -35,6 +35,7 @@ def hit_headers(hit: Hit, expose: Expose, now: float, *, instead: int | None = N
     if expose is Expose.NONE:
         return []
     entry = hit.entry
+    now = max(now, entry.created_at)  # who waited for it asked before it was there
     ttl = math.floor(entry.expires_at - now) if hit.stale else max(0, int(entry.expires_at - now))
     if instead is None:
         status = b"semgate; hit; ttl=%d; detail=%s" % (ttl, hit.kind.encode())

@@ -157,16 +157,17 @@ def _take_form_out(rule: Rule, dialect: Dialect, holder: list[object]) -> None:
     for extractor in rule.stream:
         if isinstance(extractor, Body):
             extractor.path.remove(holder)
-    if not dialect.usage_option:
+    root = holder[0]
+    if not dialect.usage_option or (isinstance(root, dict) and dialect.usage_option[0] not in root):
         return
     *outer, name = dialect.usage_option
     options = _member(holder, tuple(outer))
     if isinstance(options, dict):
         options.pop(name, None)
-        if not options and isinstance(holder[0], dict) and len(outer) == 1:
-            holder[0].pop(outer[0])
-    elif options is None and isinstance(holder[0], dict) and len(outer) == 1:
-        holder[0].pop(outer[0], None)
+        if not options and isinstance(root, dict) and len(outer) == 1:
+            root.pop(outer[0])
+    elif options is None and isinstance(root, dict) and len(outer) == 1:
+        root.pop(outer[0], None)
 
 
 def _read_scope(rule: Rule, keyer: Keyer, request: Request, holder: list[object] | None) -> bytes | None:

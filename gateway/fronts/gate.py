@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import msgspec
 
@@ -18,10 +19,10 @@ from gateway.core.extract import Extractors, first_value
 from gateway.core.messages import Reason, Request
 from gateway.core.policy import ModelPattern
 from gateway.core.routing import decode_variables
-from gateway.errors import MethodNotAllowed, NoRoute, RequestTooLarge, SemgateError
+from gateway.errors import MethodNotAllowed, NoRoute, RequestBroken, RequestTooLarge, SemgateError
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Clients
-from gateway.fronts.leaving import ClientLeft
+from gateway.fronts.patience import Patience
 from gateway.fronts.problem import send_problem
 
 # Wishes to this cache are not the upstream's business.
@@ -32,6 +33,9 @@ USUAL_CONNECTION = (b"keep-alive", b"close")  # these name no field, and are nea
 # How much of a refused body is read, and for how long, before the answer.
 DRAIN_BYTES = 16 << 20
 DRAIN_SECONDS = 2.0
+
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 class GatedRoute(msgspec.Struct, frozen=True):
@@ -58,7 +62,14 @@ class Admitted(msgspec.Struct, gc=False):
 class Gate:
     """`max_request_body` in bytes; routes in the order of the file."""
 
-    def __init__(self, path: str, routes: tuple[GatedRoute, ...], clients: Clients, max_request_body: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        routes: tuple[GatedRoute, ...],
+        clients: Clients,
+        max_request_body: int,
+        patience: Patience,
+    ) -> None:
         self._path = path
         self._by_method: dict[str, list[GatedRoute]] = {}
         for route in routes:
@@ -66,6 +77,7 @@ class Gate:
                 self._by_method.setdefault(method, []).append(route)
         self._clients = clients
         self._limit = max_request_body
+        self._patience = patience
         self._by_model = any(route.models for route in routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, variables: dict[str, bytes]) -> None:
@@ -74,8 +86,6 @@ class Gate:
             admitted = await self._admit(scope, receive, variables)
         except SemgateError as error:
             await send_problem(send, error)
-            return
-        except ClientLeft:
             return
         middleware = admitted.route.middleware
         if admitted.document is None:
@@ -101,11 +111,11 @@ class Gate:
         body: bytes | None = None
         if self._by_model:
             # Where the model decides, the body must be read whole to know whose it is.
-            body, receive = await self._read(receive, declared, self._limit)
+            body, receive = await self._read(receive, declared, headers, self._limit)
         elif routes[0].middleware.reads_bodies:
-            body, receive = await self._read(receive, declared, routes[0].max_body)
+            body, receive = await self._read(receive, declared, headers, routes[0].max_body)
         else:
-            receive = self._replay([], True, receive)  # streams on, within the server's bound
+            receive = self._replay([], True, declared, headers, receive)  # streams on, within the server's bounds
         request = Request(
             method=method,
             path=scope["raw_path"],
@@ -145,7 +155,9 @@ class Gate:
     def _too_large(self) -> RequestTooLarge:
         return RequestTooLarge(f"the request body exceeds server.max_request_body ({self._limit} bytes)")
 
-    async def _read(self, receive: Receive, declared: int | None, keep_at_most: int) -> tuple[bytes | None, Receive]:
+    async def _read(
+        self, receive: Receive, declared: int | None, headers: Headers, keep_at_most: int
+    ) -> tuple[bytes | None, Receive]:
         """The whole body if it is at most `keep_at_most` bytes, else None and a receive that plays it from its start."""
         message = await self._next(receive)
         body: bytes = message.get("body", b"")
@@ -164,23 +176,31 @@ class Gate:
             raise self._too_large()
         if size <= keep_at_most:
             return b"".join(chunks), receive
-        return None, self._replay(chunks, more, receive)
+        return None, self._replay(chunks, more, declared, headers, receive)
 
-    def _replay(self, chunks: list[bytes], more: bool, receive: Receive) -> Receive:
-        """Play what was read, then the rest, refusing it beyond the server's bound."""
+    def _replay(
+        self, chunks: list[bytes], more: bool, declared: int | None, headers: Headers, receive: Receive
+    ) -> Receive:
+        """Play what was read, then the rest, refusing it beyond the server's bounds. After the body's end whoever receives
+        waits for the client to leave, for as long as it likes."""
         size = sum(map(len, chunks))
+        chunked = declared is None and any(name == b"transfer-encoding" for name, _ in headers)
+        ended = not more or size == declared or not (declared or chunked)
 
         async def play() -> Message:
-            nonlocal size
+            nonlocal size, ended
             if chunks:
                 body = b"".join(chunks)
                 chunks.clear()
                 return {"type": "http.request", "body": body, "more_body": more}
-            message = await receive()
+            if ended:
+                return await receive()
+            message = await self._next(receive)
             size += len(message.get("body", b""))
             if size > self._limit:
                 await self._drain(receive)
                 raise self._too_large()
+            ended = not message.get("more_body", False) or size == declared
             return message
 
         return play
@@ -199,9 +219,9 @@ class Gate:
             return
 
     async def _next(self, receive: Receive) -> Message:
-        message = await receive()
+        message = await self._patience.receive(receive)
         if message["type"] == "http.disconnect":
-            raise ClientLeft
+            raise RequestBroken("the request body ended before it was whole, or its framing cannot be read")
         return message
 
 

@@ -22,7 +22,7 @@ from gateway.core.asgi import (
     Send,
 )
 from gateway.core.ports import Emit
-from gateway.errors import UpstreamError
+from gateway.errors import AmbiguousRequest, UpstreamError
 from gateway.proxy.body import PIECE, ClientLeft, Held, RequestBody, Streamed, read_whole, receive_piece
 from gateway.proxy.departure import Departure
 from gateway.proxy.forwarding import Introducer
@@ -69,6 +69,8 @@ class ReverseProxy:
         taken: Taken | None = None
         try:
             framing = read_framing(scope["headers"])
+            if not framing.host and scope["http_version"] == "1.1":
+                raise AmbiguousRequest("the request names no Host (RFC 9112, 3.2)")
             body = await _body(scope, receive, framing)
             departure = Departure(receive, body, cut_unless_wanted)
             call = self._call(scope, framing, body)

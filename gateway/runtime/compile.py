@@ -32,6 +32,7 @@ from gateway.engine.tiers import Places, Tiers
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Clients
 from gateway.fronts.gate import Gate, GatedRoute
+from gateway.fronts.patience import Patience
 from gateway.fronts.replay import Replayer
 from gateway.fronts.telling import Teller
 from gateway.proxy.app import ReverseProxy, Target
@@ -54,8 +55,8 @@ def compile_generation(settings: File, digest: str, resources: Resources, emit: 
     for each in settings.routes:
         route = fill(each, settings.defaults)
         by_path.setdefault(route.path, []).append(_gated(settings, route, resources, places, emit))
-    limit = settings.server.max_request_body
-    gates = {path: Gate(path, tuple(routes), clients, limit) for path, routes in by_path.items()}
+    limit, patience = settings.server.max_request_body, Patience(settings.server.body_timeout)
+    gates = {path: Gate(path, tuple(routes), clients, limit, patience) for path, routes in by_path.items()}
     return Generation(Router(gates), digest, time.time())
 
 

@@ -57,3 +57,13 @@ def test_an_upstream_path_takes_the_clients_bytes():
 
 def test_literal_text_is_not_a_pattern():
     assert compile_template("/a.b/{x}").match(b"/aXb/1") is None
+
+
+@pytest.mark.parametrize(
+    "path", [b"/v1/../admin", b"/v1/%2e%2E/admin", b"/v1/.", b"/v1/a/..", b"/v1/..;x/admin", b"/v1/.%2e/a"]
+)
+def test_dot_segments_never_leave_a_route(path):
+    router = Router({"/v1/*": "rest", "/v1/{name}": "one", "/v1/..": "written so"})
+    assert router.find(path) is None
+    assert router.find(b"/v1/..") == ("written so", {})
+    assert router.find(b"/v1/a..b/.c") is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -65,6 +66,22 @@ def test_a_request_lost_with_a_kept_connection_is_sent_again(make_proxy: MakePro
     proxy = make_proxy({"url": upstream.url, "attempts": 2})
     assert [proxy.raw(b"/", LENGTH, **POST).status for _ in range(2)] == [200, 200]
     assert [exchange.connection for exchange in upstream.seen] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("ends", [Exchange.close, Exchange.reset])
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", b"HTTP/1.1 20"])
+def test_but_not_once_a_byte_of_an_answer_came(
+    make_proxy: MakeProxy, upstream: RawUpstream, said: bytes, ends: Callable[[Exchange], None]
+) -> None:
+    async def begin_and_end(exchange: Exchange) -> None:
+        await exchange.send(said)
+        await asyncio.sleep(0.02)  # the bytes go ahead of the end
+        ends(exchange)
+
+    upstream.behaviour = in_turn(answer_json, begin_and_end, answer_json)
+    proxy = make_proxy({"url": upstream.url, "attempts": 3})
+    assert [proxy.raw(b"/", LENGTH, **POST).status for _ in range(2)] == [200, 502]
+    assert len(upstream.seen) == 2
 
 
 def test_but_not_without_further_tries(make_proxy: MakeProxy, upstream: RawUpstream) -> None:
