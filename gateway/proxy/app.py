@@ -23,7 +23,7 @@ from gateway.core.asgi import (
 )
 from gateway.core.ports import Emit
 from gateway.errors import AmbiguousRequest, UpstreamError
-from gateway.proxy.body import PIECE, ClientLeft, Held, RequestBody, Streamed, read_whole, receive_piece
+from gateway.proxy.body import PIECE, Held, RequestBody, Streamed, read_whole, receive_piece
 from gateway.proxy.departure import Departure
 from gateway.proxy.forwarding import Introducer
 from gateway.proxy.headers import NOTHING, Framing, read_framing, text
@@ -51,7 +51,8 @@ class ReverseProxy:
             await target.source.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises UpstreamError and what is below it, AmbiguousRequest, and what `receive` raises (ClientError). Returns without having sent a whole answer only when the client has left."""
+        """Raises UpstreamError and what is below it, AmbiguousRequest, RequestBroken, and what `receive` raises
+        (ClientError). Returns without having sent a whole answer only when the client has left."""
         task = asyncio.current_task()
         assert task is not None
         still_wanted: Callable[[], bool] = scope.get(FINISH) or _never
@@ -86,8 +87,6 @@ class ReverseProxy:
                 if gone and not still_wanted():
                     return
             await send({"type": "http.response.body", "body": piece, "more_body": False})
-        except ClientLeft:
-            return
         except UpstreamError:
             if taken is not None:
                 taken.broke_off(self._emit)

@@ -11,14 +11,10 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from gateway.core.asgi import Receive
-from gateway.errors import ClientError
+from gateway.errors import ClientError, RequestBroken
 
 PIECE = 65536
 """Bytes up to which a body goes out in one write, and is read whole before the upstream is asked."""
-
-
-class ClientLeft(Exception):
-    """The client closed its connection before all was sent or received."""
 
 
 class Deadline:
@@ -53,7 +49,7 @@ class RequestBody(Protocol):
         """Whether one more try would send the same bytes."""
 
     @property
-    def trouble(self) -> ClientError | ClientLeft | None:
+    def trouble(self) -> ClientError | None:
         """Why the client's side of it broke off."""
 
     @property
@@ -103,7 +99,7 @@ class Streamed:
         self._over = asyncio.Event()
         self.content_length = content_length
         self.resendable = True
-        self.trouble: ClientError | ClientLeft | None = None
+        self.trouble: ClientError | None = None
 
     async def pieces(self, deadline: Deadline) -> AsyncIterator[bytes]:
         self.resendable = False
@@ -117,7 +113,7 @@ class Streamed:
                     break
                 deadline.expect_piece(from_client=True)
                 piece, more = await receive_piece(self._receive)
-        except (ClientError, ClientLeft) as trouble:
+        except ClientError as trouble:
             # aiohttp runs this in a task of its own and wraps what it raises: the caller looks here.
             self.trouble = trouble
             raise
@@ -130,15 +126,16 @@ class Streamed:
 
 
 async def receive_piece(receive: Receive) -> tuple[bytes, bool]:
-    """The next bytes of a request body, and whether there are more. Raises ClientLeft."""
+    """The next bytes of a request body, and whether there are more. Raises RequestBroken."""
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise ClientLeft
+        # Who left reads no answer; but servers also say so of a body that cannot be taken apart, and its sender does.
+        raise RequestBroken("the request body ended before it was whole, or its framing cannot be read")
     return message.get("body", b""), message.get("more_body", False)
 
 
 async def read_whole(receive: Receive, length: int) -> bytes:
-    """All of a body of this length, which is known to be small. Raises ClientLeft."""
+    """All of a body of this length, which is known to be small. Raises RequestBroken."""
     body, more = await receive_piece(receive)
     # A server may announce more even after the last byte; asking for that would cost as much as the first piece.
     while more and len(body) < length:

@@ -143,7 +143,7 @@ class Pool:
         self._closed = False
 
     async def ask(self, call: Call) -> Answer | Failure:
-        """One try. Raises what went wrong on the client's side while its body was streamed: ClientError, ClientLeft."""
+        """One try. Raises what went wrong on the client's side while its body was streamed: a ClientError."""
         session = self._session or self._open()
         headers = request_headers(call.headers, self._unwanted, call.dropped)
         headers += [field for field in call.added if field[0] not in self._untold]

@@ -93,7 +93,7 @@ def test_but_not_without_further_tries(make_proxy: MakeProxy, upstream: RawUpstr
 
 def test_a_kept_connection_that_breaks_late_was_not_stale(make_proxy: MakeProxy, upstream: RawUpstream) -> None:
     async def work_and_hang_up(exchange: Exchange) -> None:
-        await asyncio.sleep(1.2)  # longer than the news of a close can be on its way
+        await asyncio.sleep(0.5)  # longer than the news of a close can be on its way
         exchange.close()
 
     upstream.behaviour = in_turn(answer_json, work_and_hang_up, answer_json)
