@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +14,23 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from running import Exchange, Gateway, RawUpstream, chat, completion, events, http_answer, serve, stream, until
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
+
+from running import (
+    Exchange,
+    Gateway,
+    RawUpstream,
+    chat,
+    completion,
+    events,
+    free_port,
+    http_answer,
+    serve,
+    stream,
+    until,
+)
+from servers import RedisServer
 
 CONFIG = """
 server: {{listen: LISTEN, data_dir: {data}, namespace: coalescing}}
@@ -295,15 +312,20 @@ def test_who_wants_the_other_form_gets_it_when_the_stream_is_whole(gateway: Gate
     assert held.calls == 1
 
 
-@pytest.mark.parametrize("path", ["/far"])
-def test_two_gateways_make_one_call(gateway: Gateway, upstream: RawUpstream, data_dir: Path, tmp_path: Path, path: str):
+@pytest.mark.parametrize("lock", ["postgres", "redis"])
+def test_two_gateways_make_one_call(upstream: RawUpstream, data_dir: Path, tmp_path: Path, lock: str):
     with ExitStack() as stack:
-        other = stack.enter_context(serve(tmp_path, CONFIG.format(data=data_dir, url=upstream.url)))
+        server = RedisServer(tmp_path, free_port())
+        server.start()
+        stack.callback(server.stop)
+        config = f"stores: {{redis: {{url: {server.url!r}}}}}\n" + CONFIG.format(data=data_dir, url=upstream.url)
+        config = config.replace("lock: postgres", f"lock: {lock}")
+        one, other = (stack.enter_context(serve(tmp_path, config)) for _ in range(2))
         held = Held(upstream, always(http_answer({"a": 1})))
-        here, there = Asking(gateway), Asking(other)
-        here.send(path, {"query": held.text})
+        here, there = Asking(one), Asking(other)
+        here.send("/far", {"query": held.text})
         here.settle()
-        there.send(path, {"query": held.text})
+        there.send("/far", {"query": held.text})
         there.settle()
         assert held.calls == 1
         held.go()
