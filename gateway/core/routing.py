@@ -14,8 +14,9 @@ import msgspec
 
 T = TypeVar("T")
 
-# `.` and `..` as segments, in all their spellings; parameters after `;` do not hide them from every server.
-_DOTS = re.compile(rb"/(?:\.|%2e){1,2}(?:[;?][^/]*)?(?:/|$)", re.IGNORECASE)
+# `.` and `..` as segments, in all their spellings; parameters after `;` do not hide them from every server, and some decode
+# `%2f`, or take a backslash for a slash, before they resolve them.
+_DOTS = re.compile(rb"(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[;?/\\]|%2f|%5c|%3b|\Z)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -71,7 +72,7 @@ class Router(Generic[T]):
         group = self._exact.get(raw_path)
         if group is not None:
             return group, {}
-        if _DOTS.search(raw_path):
+        if (b"." in raw_path or b"%2" in raw_path) and _DOTS.search(raw_path):
             return None  # an upstream that resolves them would serve a path that no route has
         for template, group in self._templates:
             variables = template.match(raw_path)

@@ -111,11 +111,12 @@ class Gate:
         body: bytes | None = None
         if self._by_model:
             # Where the model decides, the body must be read whole to know whose it is.
-            body, receive = await self._read(receive, declared, headers, self._limit)
+            body, receive = await self._read(receive, declared, self._limit)
         elif routes[0].middleware.reads_bodies:
-            body, receive = await self._read(receive, declared, headers, routes[0].max_body)
+            body, receive = await self._read(receive, declared, routes[0].max_body)
         else:
-            receive = self._replay([], True, declared, headers, receive)  # streams on, within the server's bounds
+            more = _has_body(scope["http_version"], declared, headers)
+            receive = self._replay([], more, declared, receive)  # streams on, within the server's bounds
         request = Request(
             method=method,
             path=scope["raw_path"],
@@ -155,9 +156,7 @@ class Gate:
     def _too_large(self) -> RequestTooLarge:
         return RequestTooLarge(f"the request body exceeds server.max_request_body ({self._limit} bytes)")
 
-    async def _read(
-        self, receive: Receive, declared: int | None, headers: Headers, keep_at_most: int
-    ) -> tuple[bytes | None, Receive]:
+    async def _read(self, receive: Receive, declared: int | None, keep_at_most: int) -> tuple[bytes | None, Receive]:
         """The whole body if it is at most `keep_at_most` bytes, else None and a receive that plays it from its start."""
         message = await self._next(receive)
         body: bytes = message.get("body", b"")
@@ -176,16 +175,13 @@ class Gate:
             raise self._too_large()
         if size <= keep_at_most:
             return b"".join(chunks), receive
-        return None, self._replay(chunks, more, declared, headers, receive)
+        return None, self._replay(chunks, more, declared, receive)
 
-    def _replay(
-        self, chunks: list[bytes], more: bool, declared: int | None, headers: Headers, receive: Receive
-    ) -> Receive:
+    def _replay(self, chunks: list[bytes], more: bool, declared: int | None, receive: Receive) -> Receive:
         """Play what was read, then the rest, refusing it beyond the server's bounds. After the body's end whoever receives
         waits for the client to leave, for as long as it likes."""
         size = sum(map(len, chunks))
-        chunked = declared is None and any(name == b"transfer-encoding" for name, _ in headers)
-        ended = not more or size == declared or not (declared or chunked)
+        ended = not more or size == declared
 
         async def play() -> Message:
             nonlocal size, ended
@@ -236,6 +232,13 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byt
         for token in value.split(b",")
     }
     return [pair for pair in found if pair[0] not in named] if named else found
+
+
+def _has_body(version: str, declared: int | None, headers: Headers) -> bool:
+    """HTTP/1 announces a body (RFC 9112, 6.3), HTTP/2 need not."""
+    if declared is not None:
+        return declared > 0
+    return version not in ("1.0", "1.1") or any(name == b"transfer-encoding" for name, _ in headers)
 
 
 def _declared_length(headers: list[tuple[bytes, bytes]]) -> int | None:

@@ -60,10 +60,25 @@ def test_literal_text_is_not_a_pattern():
 
 
 @pytest.mark.parametrize(
-    "path", [b"/v1/../admin", b"/v1/%2e%2E/admin", b"/v1/.", b"/v1/a/..", b"/v1/..;x/admin", b"/v1/.%2e/a"]
+    "path",
+    [
+        b"/v1/../admin",
+        b"/v1/%2e%2E/admin",
+        b"/v1/.",
+        b"/v1/a/..",
+        b"/v1/..;x/admin",
+        b"/v1/..%3bx/admin",
+        b"/v1/.%2e/a",
+        b"/v1/..%2Fadmin",
+        b"/v1/a%2f..%2fadmin",
+        b"/v1/..\\admin",
+        b"/v1/a%5C%2e%2e%5cadmin",
+    ],
 )
 def test_dot_segments_never_leave_a_route(path):
     router = Router({"/v1/*": "rest", "/v1/{name}": "one", "/v1/..": "written so"})
     assert router.find(path) is None
     assert router.find(b"/v1/..") == ("written so", {})
     assert router.find(b"/v1/a..b/.c") is not None
+    assert router.find(b"/v1/org%2Fmodel-1.5") is not None
+    assert router.find(b"/v1/.../x") is not None

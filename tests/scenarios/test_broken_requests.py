@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
-from running import Gateway, RawUpstream, serve
+from running import Exchange, Gateway, RawUpstream, http_answer, serve
 
 CONFIG = """
 server: {{listen: LISTEN, data_dir: {data}, namespace: broken, body_timeout: 300ms}}
@@ -16,6 +17,7 @@ upstreams: {{llm: {{url: "{url}"}}}}
 routes:
   - {{name: ask, path: /ask, upstream: llm, preset: json-query, scope: public}}
   - {{name: off, path: /off, upstream: llm, scope: public, mode: off}}
+  - {{name: off-get, path: /off-get, methods: [GET], upstream: llm, scope: public, mode: off}}
 """
 
 
@@ -65,3 +67,14 @@ def test_a_request_that_names_no_host_is_refused(gateway: Gateway, upstream: Raw
     assert status == 400
     assert b"Host" in problem
     assert len(upstream.seen) == before
+
+
+def test_an_answer_may_take_longer_than_a_body_may_pause(gateway: Gateway, upstream: RawUpstream):
+    async def slowly(exchange: Exchange) -> None:
+        await asyncio.sleep(1.0)
+        await exchange.send(http_answer({"a": 1}))
+
+    upstream.behaviour = slowly
+    for path in ("/ask", "/off"):
+        assert gateway.ask(path, {"query": "are you slow?"}).json() == {"a": 1}
+    assert gateway.http.get("/off-get").json() == {"a": 1}
