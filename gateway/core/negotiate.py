@@ -25,8 +25,12 @@ def choose_encoding(headers: HeaderList, compressed: bool) -> bytes | None:
     IDENTITY only where it weighs more than every other. Without the header it is IDENTITY: any coding would be allowed,
     but those who send none seldom read any.
     """
-    if not compressed and not any(name == b"accept-encoding" and b";" in value for name, value in headers):
-        return IDENTITY  # nothing is refused without a weight
+    if not compressed:
+        for name, value in headers:
+            if name == b"accept-encoding" and b";" in value:
+                break
+        else:
+            return IDENTITY  # nothing is refused without a weight
     field = _field(headers)
     if field is None:
         return IDENTITY

@@ -225,13 +225,14 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byt
     """The headers that an upstream will see. What `Connection` names goes no further than here (RFC 9110, 7.6.1): were it
     part of a key, an answer that was given without it would be stored as one that was given with it."""
     found = list(headers)
-    named = {
-        token.strip().lower()
-        for name, value in found
-        if name == b"connection" and value not in USUAL_CONNECTION
-        for token in value.split(b",")
-    }
-    return [pair for pair in found if pair[0] not in named] if named else found
+    for name, value in found:
+        if name == b"connection" and value not in USUAL_CONNECTION:
+            break
+    else:
+        return found
+    lines = [value for name, value in found if name == b"connection"]
+    named = {token.strip().lower() for token in b",".join(lines).split(b",")}
+    return [pair for pair in found if pair[0] not in named]
 
 
 def _has_body(version: str, declared: int | None, headers: Headers) -> bool:
