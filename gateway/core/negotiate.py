@@ -7,9 +7,7 @@ gets less than it might have taken, never what it cannot read.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-HeaderList: TypeAlias = list[tuple[bytes, bytes]]
+from gateway.core.asgi import HeaderList
 
 GZIP = b"gzip"
 IDENTITY = b"identity"

@@ -210,7 +210,7 @@ def _read_stream(rule: KeepRule, events: list[Event], form: Form) -> list[list[o
             continue
         try:
             holders.append([_decode(event.data)])
-        except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: broken UTF-8
+        except (ValueError, RecursionError):  # msgspec's own are ValueErrors, and so is broken UTF-8
             if form is Form.NDJSON:
                 return Reason.NOT_JSON
             holders.append([None])  # events need not be JSON: `[DONE]` is none
@@ -229,8 +229,8 @@ def _ends(terminal: Terminal, last: Event, holder: list[object]) -> bool:
 
 
 def read_cost(policy: CachePolicy, model: str | None, holders: list[list[object]]) -> Cost:
-    """What this answer cost: in a stream, what was said last. Models that no pattern of the route names are counted as OTHER_MODEL: a client's words must
-    not become labels."""
+    """What this answer cost: in a stream, what was said last. Models that no pattern of the route names are counted as
+    OTHER_MODEL: a client's words must not become labels."""
     named = [each.text for each in policy.models if model is not None and each.pattern.fullmatch(model)]
     prompt, completion = _tokens(policy.prompt_tokens, holders), _tokens(policy.completion_tokens, holders)
     return Cost(named[0] if named else OTHER_MODEL, prompt, completion)

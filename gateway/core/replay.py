@@ -50,7 +50,7 @@ def renew(entry: Entry, dialect: Dialect, token: str, now: float) -> Entry:
 def _streamed(entry: Entry, wanted: Wanted, dialect: Dialect) -> Entry | None:
     try:
         body = dialect.render(_decode(entry.body), usage=wanted.usage)
-    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: broken UTF-8
+    except (ValueError, RecursionError):  # msgspec's own are ValueErrors, and so is broken UTF-8
         return None
     return None if body is None else _as(entry, body, dialect.form, dialect.stream_type)
 
@@ -78,7 +78,7 @@ def _renewed_event(event: Event, dialect: Dialect, token: str, now: float) -> by
 def _renewed(text: bytes, dialect: Dialect, token: str, now: float) -> bytes:
     try:
         payload = _decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: broken UTF-8
+    except (ValueError, RecursionError):  # msgspec's own are ValueErrors, and so is broken UTF-8
         return text
     if not isinstance(payload, dict):
         return text

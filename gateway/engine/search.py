@@ -58,6 +58,8 @@ class Search:
             entry = self._remembered(query)
         if entry is None:
             return None
+        if self._goes_as_it_is(entry, query.subject):
+            return self._judge(query, entry, entry, HitKind.EXACT, Source.MEMORY, None)  # nearly all exact hits
         return await self._serve(query, entry, HitKind.EXACT, Source.MEMORY, None)
 
     async def find(self, query: Query) -> Hit | None:
@@ -140,13 +142,17 @@ class Search:
         self, query: Query, entry: Entry, kind: HitKind, source: Source, similarity: float | None
     ) -> Hit | None:
         """A hit with this entry, if it is fresh enough for this client and can be had in its form."""
+        return self._judge(query, entry, await self.shown(entry, query.subject), kind, source, similarity)
+
+    def _judge(
+        self, query: Query, entry: Entry, shown: Entry | None, kind: HitKind, source: Source, similarity: float | None
+    ) -> Hit | None:
         use = stale_use(self._policy, entry, query.wishes, query.now)
         if use is StaleUse.NONE:
             return None
         if too_old(entry.created_at, query.wishes, query.now):
             query.reason = Reason.TOO_OLD
             return None
-        shown = await self.shown(entry, query.subject)
         if shown is None:
             query.blame(Reason.OTHER_FORM)
             return None
@@ -159,13 +165,20 @@ class Search:
 
     async def shown(self, entry: Entry, subject: Subject) -> Entry | None:
         """The entry in the form asked for, None if it cannot be had; turning a long one is work for a thread."""
-        wanted, dialect = subject.wanted, self._dialect
-        if wanted is None or (entry.form is Form.SINGLE and not wanted.stream):
-            shown: Entry | None = entry
-        elif len(entry.body) > EXAMINED_IN_PLACE:
-            shown = await asyncio.to_thread(show, entry, wanted, dialect)
-        else:
-            shown = show(entry, wanted, dialect)
+        if self._goes_as_it_is(entry, subject):
+            return entry
+        if len(entry.body) > EXAMINED_IN_PLACE:
+            return await asyncio.to_thread(self._turn, entry, subject)
+        return self._turn(entry, subject)
+
+    def _goes_as_it_is(self, entry: Entry, subject: Subject) -> bool:
+        wanted = subject.wanted
+        single = wanted is None or (entry.form is Form.SINGLE and not wanted.stream)
+        return single and not self._policy.fresh_ids
+
+    def _turn(self, entry: Entry, subject: Subject) -> Entry | None:
+        dialect = self._dialect
+        shown = show(entry, subject.wanted, dialect)
         if shown is None or dialect is None or not self._policy.fresh_ids:
             return shown
         return renew(shown, dialect, self._tiers.new_id().replace("-", ""), time.time())

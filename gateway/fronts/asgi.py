@@ -10,12 +10,12 @@ import time
 from functools import partial
 from typing import assert_never
 
-from gateway.core.asgi import FINISH, App, Message, Receive, Scope, Send
+from gateway.core.asgi import FINISH, App, HeaderList, Message, Receive, Scope, Send
 from gateway.core.body import Document
 from gateway.core.events import Outcome
 from gateway.core.freshness import Wishes, read_wishes
 from gateway.core.messages import Bypass, Follow, Hit, Miss, Reason, Refuse, Request, Verdict
-from gateway.core.negotiate import accepts
+from gateway.core.negotiate import IDENTITY, accepts
 from gateway.core.recording import Recording
 from gateway.core.status import replayable
 from gateway.engine.cache import RouteCache
@@ -26,7 +26,7 @@ from gateway.fronts.outlet import Outlet
 from gateway.fronts.problem import send_problem
 from gateway.fronts.replay import Replayer
 from gateway.fronts.tee import Tee
-from gateway.fronts.telling import Exchange, HeaderList, Teller
+from gateway.fronts.telling import Exchange, Teller
 
 
 class CacheMiddleware:
@@ -69,10 +69,8 @@ class CacheMiddleware:
         match verdict:
             case None:
                 return
-            case Hit() if not self._replayer.readable(verdict.shown, request):
-                await self._cannot_read(exchange, cache, verdict, wishes)
             case Hit():
-                await self._hit(exchange, cache, verdict)
+                await self._hit(exchange, cache, verdict, wishes)
             case Miss(recording=Recording() as recording):
                 await self._record(exchange, cache, verdict, recording)
             case Miss() | Bypass():
@@ -96,7 +94,7 @@ class CacheMiddleware:
         await send_problem(exchange.send, error, self._tell.headers(refuse))
         self._tell.forwarded(exchange, refuse, Outcome.REFUSED, error.status)
 
-    async def _cannot_read(self, exchange: Exchange, cache: RouteCache, hit: Hit, wishes: Wishes) -> None:
+    async def _cannot_read(self, exchange: Exchange, hit: Hit, wishes: Wishes) -> None:
         """There is an answer, and the client accepts no coding that it could be sent in."""
         if hit.refresh is not None:
             hit.refresh.abandon(Reason.CLIENT_LEFT)
@@ -105,22 +103,27 @@ class CacheMiddleware:
         else:
             await self._pass(exchange, Miss(Reason.REQUESTED, None, None))
 
-    async def _hit(self, exchange: Exchange, cache: RouteCache, hit: Hit) -> None:
+    async def _hit(self, exchange: Exchange, cache: RouteCache, hit: Hit, wishes: Wishes) -> None:
+        coding = self._replayer.coding(hit.shown, exchange.request)
+        if coding is None:
+            await self._cannot_read(exchange, hit, wishes)
+            return
         now = exchange.request.asked_at
         refreshing = None
         if hit.refresh is not None:  # at once: a client that reads slowly must not hold it up
             refreshing = asyncio.create_task(self._refresh(exchange, cache, hit.refresh))
         try:
-            await self._replay(exchange, hit, self._tell.hit_headers(hit, now))
+            await self._replay(exchange, hit, coding, self._tell.hit_headers(hit, now))
             self._tell.stored(exchange, hit, Outcome.STALE if hit.stale else Outcome.HIT)
             await cache.served(hit, now)
         finally:
             if refreshing is not None:
                 await refreshing
 
-    async def _replay(self, exchange: Exchange, hit: Hit, headers: HeaderList) -> None:
+    async def _replay(self, exchange: Exchange, hit: Hit, coding: bytes, headers: HeaderList) -> None:
+        method = exchange.request.method
         try:
-            await self._replayer.send(hit.shown, exchange.request, headers, exchange.receive, exchange.send)
+            await self._replayer.send(hit.shown, coding, method, headers, exchange.receive, exchange.send)
         except ClientLeft:
             return
 
@@ -157,13 +160,14 @@ class CacheMiddleware:
         headers = self._tell.headers(follow.otherwise, collapsed=True)
         met = await cache.follow(follow, lambda head: accepts(exchange.request.headers, _coding(head)))
         match met:
-            case Shared(hit=hit) if self._replayer.readable(hit.shown, exchange.request):
-                await self._replayer.send(hit.shown, exchange.request, headers, None, exchange.send)
+            case Shared(hit=hit):
+                coding = self._replayer.coding(hit.shown, exchange.request)
+                if coding is None:
+                    return hit  # which this client cannot read
+                await self._replayer.send(hit.shown, coding, exchange.request.method, headers, None, exchange.send)
                 self._tell.stored(exchange, hit, Outcome.COLLAPSED)
                 await cache.served(hit, exchange.request.asked_at)
                 return None
-            case Shared(hit=hit):
-                return hit  # which this client cannot read
             case Head():
                 passed = [pair for pair in met.headers if pair[0] == b"content-encoding"]
                 head = [*replayable(met.headers), *passed, *headers]
@@ -250,8 +254,9 @@ class CacheMiddleware:
 
     async def _stand_in(self, exchange: Exchange, stale: Hit, status: int) -> None:
         """A stale answer for an upstream that failed, with this status (0: without any)."""
-        now = exchange.request.asked_at
-        await self._replay(exchange, stale, self._tell.hit_headers(stale, now, instead=status))
+        coding = self._replayer.coding(stale.shown, exchange.request) or IDENTITY
+        headers = self._tell.hit_headers(stale, exchange.request.asked_at, instead=status)
+        await self._replay(exchange, stale, coding, headers)
         self._tell.stored(exchange, stale, Outcome.STALE)
 
 

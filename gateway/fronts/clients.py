@@ -6,10 +6,9 @@ import hmac
 from collections.abc import Mapping
 from hashlib import sha256
 
+from gateway.core.asgi import HeaderList
 from gateway.core.keys import frame
 from gateway.errors import Unauthorized
-
-HeaderList = list[tuple[bytes, bytes]]
 
 # Headers by which the covered APIs authenticate their callers.
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"})

@@ -9,12 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
 
 import msgspec
 
-from gateway.core.asgi import BODY, DROP_HEADERS, UPSTREAM_PATH, UPSTREAM_VARIABLES, Message, Receive, Scope, Send
+from gateway.core.asgi import (
+    BODY,
+    DROP_HEADERS,
+    UPSTREAM_PATH,
+    UPSTREAM_VARIABLES,
+    HeaderList,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
 from gateway.core.body import Document
+from gateway.core.connection import named_by_connection
 from gateway.core.extract import Extractors, first_value
 from gateway.core.messages import Reason, Request
 from gateway.core.policy import ModelPattern
@@ -28,14 +38,9 @@ from gateway.fronts.problem import send_problem
 # Wishes to this cache are not the upstream's business.
 _WISHES = frozenset({b"x-cache-threshold", b"x-cache-ttl"})
 
-USUAL_CONNECTION = (b"keep-alive", b"close")  # these name no field, and are nearly all there is
-
 # How much of a refused body is read, and for how long, before the answer.
 DRAIN_BYTES = 16 << 20
 DRAIN_SECONDS = 2.0
-
-
-Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 class GatedRoute(msgspec.Struct, frozen=True):
@@ -221,28 +226,22 @@ class Gate:
         return message
 
 
-def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
     """The headers that an upstream will see. What `Connection` names goes no further than here (RFC 9110, 7.6.1): were it
     part of a key, an answer that was given without it would be stored as one that was given with it."""
     found = list(headers)
-    for name, value in found:
-        if name == b"connection" and value not in USUAL_CONNECTION:
-            break
-    else:
-        return found
-    lines = [value for name, value in found if name == b"connection"]
-    named = {token.strip().lower() for token in b",".join(lines).split(b",")}
-    return [pair for pair in found if pair[0] not in named]
+    named = named_by_connection(found)
+    return [pair for pair in found if pair[0] not in named] if named else found
 
 
-def _has_body(version: str, declared: int | None, headers: Headers) -> bool:
+def _has_body(version: str, declared: int | None, headers: HeaderList) -> bool:
     """HTTP/1 announces a body (RFC 9112, 6.3), HTTP/2 need not."""
     if declared is not None:
         return declared > 0
     return version not in ("1.0", "1.1") or any(name == b"transfer-encoding" for name, _ in headers)
 
 
-def _declared_length(headers: list[tuple[bytes, bytes]]) -> int | None:
+def _declared_length(headers: HeaderList) -> int | None:
     for name, value in headers:
         if name == b"content-length" and value.isdigit():
             return int(value)

@@ -19,17 +19,18 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._waiting: dict[asyncio.Task[object], float] = {}
+        self._look_number = 0
+        self._waiting: dict[asyncio.Task[object], int] = {}  # and the last look before they began
         self._overdue: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     async def receive(self, receive: Receive) -> Message:
         """The next message. Raises RequestTimeout."""
-        loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
-        self._waiting[task] = loop.time()
+        self._waiting[task] = self._look_number
         if self._timer is None:
+            loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._seconds / LOOKS, self._look, loop)
         try:
             return await receive()
@@ -44,9 +45,10 @@ class Patience:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
-        late = loop.time() - self._seconds
+        self._look_number += 1
         for task, since in self._waiting.items():
-            if since <= late and task not in self._overdue:
+            # The first look may come at once, so it takes one more.
+            if self._look_number - since > LOOKS and task not in self._overdue:
                 self._overdue.add(task)
                 task.cancel()
         if self._waiting:

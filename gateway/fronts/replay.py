@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from gateway.core.asgi import Receive, Send
+from gateway.core.asgi import HeaderList, Receive, Send
 from gateway.core.messages import Entry, Form, Request
 from gateway.core.negotiate import IDENTITY, choose_encoding
 from gateway.core.pace import paced
 from gateway.fronts.leaving import unless_left
-
-HeaderList = list[tuple[bytes, bytes]]
 
 # A stream goes out in pieces of this size: so much is held by a client that reads slowly.
 PIECE = 1 << 18
@@ -29,15 +27,15 @@ class Replayer:
         self._encode = encode
         self._keeps_pace = keeps_pace
 
-    def readable(self, entry: Entry, request: Request) -> bool:
-        """Is there a content-coding that this client accepts?"""
-        return choose_encoding(request.headers, entry.compressed) is not None
+    def coding(self, entry: Entry, request: Request) -> bytes | None:
+        """The content-coding for this client; None where it accepts none that there is."""
+        return choose_encoding(request.headers, entry.compressed)
 
     async def send(
-        self, entry: Entry, request: Request, headers: HeaderList, receive: Receive | None, send: Send
+        self, entry: Entry, coding: bytes, method: str, headers: HeaderList, receive: Receive | None, send: Send
     ) -> None:
-        """Send the entry with its own headers and these. Raises ClientLeft, where `receive` is given to find out."""
-        coding = choose_encoding(request.headers, entry.compressed) or IDENTITY
+        """Send the entry in this coding, with its own headers and these. Raises ClientLeft, where `receive` is given to
+        find out."""
         single = entry.form is Form.SINGLE
         body = entry.body
         head = [*entry.headers, *headers]
@@ -49,7 +47,7 @@ class Replayer:
         if single:  # a stream is sent as streams are: its length is not announced
             head.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": entry.status, "headers": head})
-        if request.method == "HEAD":
+        if method == "HEAD":
             body = b""
         if self._keeps_pace and entry.pace and coding == IDENTITY:
             pacing = _send_paced(body, entry.pace, send)

@@ -11,13 +11,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gateway.core.asgi import UPSTREAM, Message, Scope, Send
+from gateway.core.asgi import UPSTREAM, HeaderList, Message, Scope, Send
 from gateway.core.messages import Form, Reason
 from gateway.core.policy import FAILURES, answer_form
 from gateway.core.recording import Recording
 from gateway.engine.landing import Landing
-
-HeaderList = list[tuple[bytes, bytes]]
 
 
 class Answered(Protocol):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from gateway.core.asgi import Receive, Scope, Send
+from gateway.core.asgi import HeaderList, Receive, Scope, Send
 from gateway.core.events import Outcome, Served
 from gateway.core.freshness import age
 from gateway.core.messages import Bypass, Hit, Miss, Refuse, Request
 from gateway.core.ports import Emit
 from gateway.core.status import Expose, hit_headers, other_headers
-
-HeaderList = list[tuple[bytes, bytes]]
 
 
 class Exchange(NamedTuple):

@@ -21,12 +21,13 @@ from gateway.core.asgi import (
     Scope,
     Send,
 )
+from gateway.core.connection import NOTHING
 from gateway.core.ports import Emit
 from gateway.errors import AmbiguousRequest, UpstreamError
 from gateway.proxy.body import PIECE, Held, RequestBody, Streamed, read_whole, receive_piece
 from gateway.proxy.departure import Departure
 from gateway.proxy.forwarding import Introducer
-from gateway.proxy.headers import NOTHING, Framing, read_framing, text
+from gateway.proxy.headers import Framing, read_framing, text
 from gateway.proxy.tries import Taken, Target, take_answer
 from gateway.proxy.upstream import Call
 

@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from gateway.core.asgi import Scope
-from gateway.proxy.headers import NOTHING, text
+from gateway.core.connection import NOTHING
+from gateway.proxy.headers import text
 
 Mode: TypeAlias = Literal["both", "forwarded", "x-forwarded", "none"]
 

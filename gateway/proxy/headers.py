@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from gateway.core.connection import NOTHING, USUAL, tokens
 from gateway.errors import AmbiguousRequest
 
 RawHeaders: TypeAlias = Iterable[tuple[bytes, bytes]]
@@ -37,8 +38,6 @@ HOP_BY_HOP = frozenset(
 # the server says "100 Continue" when the body is first asked for.
 NOT_FORWARDED = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 
-NOTHING: frozenset[bytes] = frozenset()
-USUAL_CONNECTION = (b"keep-alive", b"close")  # these name no field, and are nearly all there is
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -107,8 +106,8 @@ def request_headers(
     named = NOTHING
     for name, value in headers:
         if name in unwanted:
-            if name == b"connection" and value not in USUAL_CONNECTION:
-                named |= _tokens(value)
+            if name == b"connection" and value not in USUAL:
+                named |= tokens(value)
         elif name not in dropped:
             kept.append((name.decode(), text(value)))
     if named:
@@ -131,8 +130,8 @@ def response_headers(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
         if lower not in HOP_BY_HOP:
             kept.append((lower, value))
         elif lower == b"connection":
-            if value not in USUAL_CONNECTION:
-                named |= _tokens(value)
+            if value not in USUAL:
+                named |= tokens(value)
         elif lower == b"transfer-encoding":
             if value.lower() != b"chunked":
                 raise ValueError("a transfer coding that is not chunked")
@@ -159,8 +158,3 @@ def text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
-
-
-def _tokens(value: bytes) -> frozenset[bytes]:
-    names = frozenset(token.strip().lower() for token in value.split(b","))
-    return names - {b"", b"close", b"keep-alive"}
