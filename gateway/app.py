@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from gateway.config.load import read
 from gateway.core.asgi import App
 from gateway.errors import ConfigError
-from gateway.fronts.admin import Configuration, Probes, as_problem
+from gateway.fronts.admin.probes import Configuration, Probes, as_problem
 from gateway.observe import log_to_stderr
 from gateway.runtime.environment import CONFIG, LOG_LEVEL
 from gateway.runtime.gateway import Gateway

@@ -11,6 +11,8 @@
     │   ├── RequestTimeout     408
     │   ├── RequestTooLarge    413
     │   └── NoWebSockets       426
+    ├── InvalidOrder           422  the operator's: a request to the admin API that cannot be carried out
+    │   └── ReloadRefused      422  the routes file has errors, or what is new in it cannot be reached
     ├── NotCached              504  nobody's: `only-if-cached` and nothing is cached (RFC 9111, 5.2.1.7)
     ├── UpstreamError          502  the upstream's
     │   ├── UpstreamTimeout    504
@@ -27,6 +29,8 @@ do; they never hold a secret, a scope or a question.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 
 class SemgateError(Exception):
@@ -95,6 +99,21 @@ class NoWebSockets(ClientError):
 
     status = 426
     title = "No WebSockets here"
+
+
+class InvalidOrder(SemgateError):
+    status = 422
+    title = "The request cannot be carried out"
+
+
+class ReloadRefused(InvalidOrder):
+    """The old configuration runs on. `problems` of the file, as the admin API shows them (may be empty)."""
+
+    title = "The configuration was not reloaded"
+
+    def __init__(self, message: str, problems: tuple[msgspec.Struct, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class NotCached(SemgateError):

@@ -19,11 +19,16 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from gateway.core.events import (
     BreakerMoved,
+    Embedded,
     Event,
     Kept,
+    Limited,
     NotKept,
     Outcome,
+    Purged,
+    Reloaded,
     Served,
+    Spent,
     Stage,
     Timed,
     Trouble,
@@ -159,6 +164,8 @@ class Observer:
                 state = "open" if event.open else "closed"
                 self.metrics.breaker_moves.labels(event.part, state).inc()
                 LOG.warning("breaker", extra={"fields": {"part": event.part, "state": state}})
+            case Reloaded() | Purged() | Limited() | Spent() | Embedded():
+                pass
 
     def _served(self, event: Served) -> None:
         metrics, outcome = self.metrics, event.outcome.value

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from gateway.core.messages import Cost, Reason, Source
+from gateway.core.messages import Cost, HitKind, Reason, Source
 
 
 class Outcome(StrEnum):
@@ -38,7 +38,7 @@ class Stage(StrEnum):
 
 class Served(msgspec.Struct, frozen=True, gc=False):
     """A request was answered. `seconds` until the last byte was handed over; `age` of the entry in seconds, `cost` what
-    a hit saved."""
+    a hit saved, `kind` how it was found; `client` is a declared client's name."""
 
     route: str
     outcome: Outcome
@@ -51,6 +51,8 @@ class Served(msgspec.Struct, frozen=True, gc=False):
     entry: str | None = None
     cost: Cost | None = None
     scope: bytes | None = None
+    kind: HitKind | None = None
+    client: str | None = None
 
 
 class Timed(msgspec.Struct, frozen=True, gc=False):
@@ -90,4 +92,51 @@ class UpstreamTried(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
-Event: TypeAlias = Served | Timed | Kept | NotKept | Trouble | BreakerMoved | UpstreamTried
+class Reloaded(msgspec.Struct, frozen=True, gc=False):
+    """The routes file was read again; `result` is `ok`, `unchanged` or `failed`, `detail` why it failed."""
+
+    result: str
+    detail: str = ""
+
+
+class Purged(msgspec.Struct, frozen=True, gc=False):
+    """An operator purged so many stored entries."""
+
+    entries: int
+
+
+class Limited(msgspec.Struct, frozen=True, gc=False):
+    """A declared client was refused: it is over its `requests`, `tokens` or `dollars`, or the route is not `allowed`."""
+
+    client: str
+    limit: str
+
+
+class Spent(msgspec.Struct, frozen=True, gc=False):
+    """An upstream's answer to a declared client cost this."""
+
+    client: str
+    cost: Cost
+
+
+class Embedded(msgspec.Struct, frozen=True, gc=False):
+    """A remote embedder was paid for so many tokens."""
+
+    embedder: str
+    tokens: int
+
+
+Event: TypeAlias = (
+    Served
+    | Timed
+    | Kept
+    | NotKept
+    | Trouble
+    | BreakerMoved
+    | UpstreamTried
+    | Reloaded
+    | Purged
+    | Limited
+    | Spent
+    | Embedded
+)

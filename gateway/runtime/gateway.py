@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from gateway.config.model import EMBEDDED_POSTGRES, File
 from gateway.errors import StoreError
-from gateway.fronts.admin import Readiness, Running
+from gateway.fronts.admin.operations import Readiness, Running, RunningRoute
 from gateway.observe import Metrics, Observer
 from gateway.runtime.compile import Generation, compile_generation
 from gateway.runtime.environment import EMBEDDED_URL
@@ -60,8 +60,7 @@ class Gateway:
             loaded_at=0.0 if generation is None else generation.loaded_at,
             last_error=None,
             routes=[
-                {"name": route.name, "path": route.path, "upstream": route.upstream, "mode": route.mode}
-                for route in self._settings.routes
+                RunningRoute(route.name, route.path, route.upstream, route.mode) for route in self._settings.routes
             ],
         )
 

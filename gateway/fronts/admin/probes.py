@@ -6,51 +6,18 @@ What they tell comes from an `Operations` object, so that this front knows neith
 from __future__ import annotations
 
 import hmac
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 from litestar import Controller, MediaType, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
 from litestar.handlers import BaseRouteHandler
 
 from gateway.errors import SemgateError
+from gateway.fronts.admin.operations import Operations, Readiness, Running
 from gateway.fronts.problem import problem_body
 
 PROBLEM = "application/problem+json"
-
-
-class Readiness(msgspec.Struct, frozen=True):
-    """`status` is `ready`, or `degraded` where a part is down: requests are forwarded, less is cached. `parts` maps each
-    store and embedder to `ok` or what is wrong with it."""
-
-    status: str
-    parts: dict[str, str]
-
-
-class Running(msgspec.Struct, frozen=True):
-    """The configuration that runs: digest of all settings, when it was loaded (Unix seconds), why the last load failed
-    (None: it did not), and the routes by name with their paths."""
-
-    digest: str
-    loaded_at: float
-    last_error: str | None
-    routes: list[dict[str, str]]
-
-
-class Operations(Protocol):
-    """What the running gateway can tell an operator."""
-
-    @property
-    def admin_token(self) -> str:
-        """Empty: nothing but live, ready and metrics is shown."""
-
-    async def readiness(self) -> Readiness: ...
-
-    def running(self) -> Running: ...
-
-    def metrics(self) -> bytes:
-        """Prometheus text format."""
 
 
 def needs_token(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
