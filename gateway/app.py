@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
-from gateway.config.load import read
-from gateway.core.asgi import App
-from gateway.errors import ConfigError
-from gateway.fronts.admin.probes import Configuration, Probes, as_problem
-from gateway.observe import log_to_stderr
-from gateway.runtime.environment import CONFIG, LOG_LEVEL
+from gateway.config.load import Loaded, read
+from gateway.core.asgi import App, Receive, Scope, Send
+from gateway.errors import ConfigError, SemgateError
+from gateway.fronts.admin.door import CONTROLLERS, door_state
+from gateway.fronts.admin.problems import from_litestar, from_nowhere, from_semgate
+from gateway.fronts.admin.ui.handlers import TEMPLATES, UI
+from gateway.observe.logs import log_to_stderr
+from gateway.runtime.control import Control
+from gateway.runtime.door import second_door
+from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, LOG_LEVEL
 from gateway.runtime.gateway import Gateway
+from gateway.runtime.last_good import recall
+from gateway.runtime.operations import RunningOperations
+from gateway.runtime.reload import Reloader
 from gateway.runtime.switch import Switch
 
 
@@ -25,31 +35,59 @@ def create() -> Litestar:
     """One worker's app for the routes file that $SEMGATE_CONFIG names. Raises ConfigError if it cannot be used."""
     log_to_stderr(os.environ.get(LOG_LEVEL, "info"))
     path = Path(os.environ.get(CONFIG, "routes.yaml"))
+    folder = os.environ.get(CONTROL_FOLDER)
+    control = Control(Path(folder)) if folder else None
+    done = control.asked().number if control else 0
+    read_at = time.time_ns()
     loaded = read(path, os.environ)
+    if loaded.settings is None and (good := recall()) is not None:
+        # Started again while the file is a bad one: the others serve what they had, and so does this one.
+        loaded = msgspec.structs.replace(loaded, settings=good.settings, digest=good.digest)
     if loaded.settings is None:
         raise ConfigError(f"{path} has errors; `semgate check {path}` lists them")
-    return build(Gateway(loaded.settings, loaded.digest))
+    return build(path, loaded, read_at, control, done)
 
 
-def build(gateway: Gateway) -> Litestar:
-    """The app around a gateway, which opens and closes with the app's lifespan."""
+def build(path: Path, loaded: Loaded, read_at: int, control: Control | None = None, done: int = 0) -> Litestar:
+    """The app for settings without errors, read at this time (`time.time_ns`). The gateway opens and closes with the app's
+    lifespan; `control` is how reloads reach other workers (None: there are none), `done` the last one asked for before the
+    file was read."""
+    assert loaded.settings is not None
+    server = loaded.settings.server
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        async with gateway.running_generation() as generation:
-            switch.generation = generation
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(gateway.running())
+            await reloader.begin()
+            watching = asyncio.create_task(reloader.run(), name="semgate reloads")
+            stack.push_async_callback(_end, watching)
+            if server.admin.listen:
+                await stack.enter_async_context(second_door(operators, server.admin.listen, server.tls))
             yield
-            switch.generation = None
 
+    async def operators(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["litestar_app"] = app  # as Litestar does itself where its own door is used
+        await admin(scope, receive, send)
+
+    gateway = Gateway(path, loaded, read_at, lambda generation: switch.to(generation))
+    reloader = Reloader(gateway, control, done)
     app = Litestar(
-        [Probes, Configuration],
+        [*CONTROLLERS, *UI],
         lifespan=[lifespan],
-        exception_handlers={HTTPException: as_problem},
+        template_config=TEMPLATES,
+        exception_handlers={HTTPException: from_litestar, SemgateError: from_semgate, Exception: from_nowhere},
+        state=door_state(RunningOperations(gateway, reloader)),
         openapi_config=None,
         logging_config=None,
     )
-    app.state.operations = gateway
     # Litestar's handler types are ASGI's, spelled out; ours are the plain mappings that ASGI itself defines.
-    switch = Switch(cast(App, app.asgi_handler))
-    app.asgi_handler = cast(Any, switch)
+    admin = cast(App, app.asgi_handler)
+    switch = Switch(admin, open_only=bool(server.admin.listen))
+    app.asgi_handler = cast(Any, gateway.traces.around(switch))
     return app
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

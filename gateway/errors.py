@@ -5,12 +5,14 @@
     ├── ClientError                 the client's
     │   ├── AmbiguousRequest   400
     │   ├── Unauthorized       401
+    │   ├── Forbidden          403
     │   ├── NoRoute            404
     │   ├── MethodNotAllowed   405
     │   ├── RequestBroken      400
     │   ├── RequestTimeout     408
     │   ├── RequestTooLarge    413
-    │   └── NoWebSockets       426
+    │   ├── NoWebSockets       426
+    │   └── TooManyRequests    429
     ├── InvalidOrder           422  the operator's: a request to the admin API that cannot be carried out
     │   └── ReloadRefused      422  the routes file has errors, or what is new in it cannot be reached
     ├── NotCached              504  nobody's: `only-if-cached` and nothing is cached (RFC 9111, 5.2.1.7)
@@ -62,6 +64,13 @@ class Unauthorized(ClientError):
     title = "Unauthorized"
 
 
+class Forbidden(ClientError):
+    """A declared client may not use the route."""
+
+    status = 403
+    title = "Not this client's route"
+
+
 class NoRoute(ClientError):
     status = 404
     title = "No such route"
@@ -99,6 +108,19 @@ class NoWebSockets(ClientError):
 
     status = 426
     title = "No WebSockets here"
+
+
+class TooManyRequests(ClientError):
+    """A declared client is over one of its limits: `limit` is `requests`, `tokens` or `dollars`; `retry_after`: whole
+    seconds until it is worth while to ask again."""
+
+    status = 429
+    title = "Over the client's limit"
+
+    def __init__(self, detail: str, limit: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.limit = limit
+        self.retry_after = retry_after
 
 
 class InvalidOrder(SemgateError):

@@ -13,12 +13,12 @@ from pathlib import Path
 from msgspec import inspect
 
 from gateway.config.kinds import bare, type_of
-from gateway.config.model import Duration, File, Preset, RouteSettings
+from gateway.config.model import Duration, File, Interval, Preset, RouteSettings
 from gateway.config.preset import as_list, presets
 from gateway.config.schema import default_of, description
 
 TARGET = Path(__file__).parents[1] / "docs" / "configuration.md"
-ORDER = ("version", "server", "clients", "stores", "embedders", "upstreams", "defaults", "routes")
+ORDER = ("version", "include", "server", "clients", "stores", "embedders", "upstreams", "prices", "defaults", "routes")
 
 INTRODUCTION = """\
 # Configuration reference
@@ -42,7 +42,16 @@ cosine, from 0 to 1: higher is closer.
 **Values from outside.** `${NAME}` is an environment variable, `${NAME:-default}` has a default for one that is not set or
 empty, `${file:/run/secrets/x}` is the content of a file without its last line break (a relative path starts at the routes
 file's folder), and `$${` is a literal `${`. They are filled into values, never into keys, after the YAML was parsed; where a
-number or a boolean is wanted, the text becomes one. They are never printed, not even in error messages.
+number or a boolean is wanted, the text becomes one. They are never printed, not even in error messages (the names of files
+that are included aside).
+
+**Several files.** `include: [prices.yaml, routes.d/*.yaml]` reads further files of the same form, from the folder of the file
+that says so. They need not be whole: `version`, `upstreams` and `routes` may be missing. Mappings of names (`upstreams`,
+`embedders`, `prices`) are merged, and no name may be in two files; `clients` and `routes` of each file follow those of the
+files before it, so the first route that matches wins here too; `server`, `stores` and `defaults` can be in one file only.
+Files are read in the order of the list, those of a pattern by name, each once, 100 at most. `*` stands for names that do not
+begin with a dot. Relative `${file:...}` start at the folder of the file that they are in. An included file cannot include
+others. A running gateway notices changes of all of them, and files that come or go where a pattern looks.
 
 **Extractors** say where a value is: a JSONPath into the body (`$.messages[-1].content`, [RFC
 9535](https://www.rfc-editor.org/rfc/rfc9535) without `match()` and `search()`), `header:Name`, `query:name`, `path:name`
@@ -159,7 +168,7 @@ def _value(kind: inspect.Type, place: str) -> str:
         case inspect.BoolType():
             return "`true` or `false`"
         case inspect.CustomType(cls=cls):
-            return "duration" if cls is Duration else "size"
+            return {Duration: "duration", Interval: "duration or 0"}.get(cls, "size")
         case _:
             return "text"
 

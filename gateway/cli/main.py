@@ -1,37 +1,47 @@
-"""The `semgate` command. Each subcommand has its own module, imported when it is used: `--help` stays quick.
+"""The `semgate` command: its groups of commands, and those for the first steps. The others are declared in `operating`
+and `moving`.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 fine, 1 the answer is no, 2 wrong use.
+A subcommand's work has its own module, imported when it is used: `--help` stays quick. Results go to stdout, everything
+else to stderr. Exit codes: 0 fine, 1 the answer is no, 2 wrong use.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.moving import export, import_
+from gateway.cli.operating import entries, lookup, purge, reload, stats, top
+from gateway.cli.options import CONFIG, FILE, chosen_file, form
+
 if TYPE_CHECKING:
     from gateway.config.report import Format
 
-DEFAULT_FILE = "routes.yaml"
-
-FILE = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-CONFIG = click.option(
-    "--config",
-    "config",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=f"The routes file. Default: $SEMGATE_CONFIG, or {DEFAULT_FILE} here.",
-)
+# The help lists commands by what they are for.
+GROUPS = {
+    "First steps": ("check", "serve", "explain", "schema", "clients"),
+    "Look at a running gateway": ("top", "stats", "lookup", "reload"),
+    "Stored answers": ("entries", "purge", "export", "import"),
+}
 
 
-def chosen_file(file: Path | None) -> Path:
-    """The routes file meant: the one named, else $SEMGATE_CONFIG, else routes.yaml in the current folder."""
-    return file or Path(os.environ.get("SEMGATE_CONFIG") or DEFAULT_FILE)
+class Grouped(click.Group):
+    """A group whose help lists its commands under the headings of GROUPS."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        limit = formatter.width - 6 - width
+        for heading, names in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(f"{name:{width}}", self.commands[name].get_short_help_str(limit)) for name in names]
+                )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Grouped, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="semgate", prog_name="semgate")
 def main() -> None:
     """A semantic-cache gateway for LLM and other JSON APIs.
@@ -40,14 +50,22 @@ def main() -> None:
     question that was asked before, in the same words or in others, from its cache.
 
     \b
-    First steps:
-      semgate check routes.yaml     is the file right?
-      semgate serve routes.yaml     run it
-      semgate explain chat          one route with everything filled in
+    For example:
+      semgate check routes.yaml                      is the file right?
+      semgate serve routes.yaml                      run it
+      semgate lookup hello "How do I reset it?"      what would be served, and why?
+      semgate import faq.csv --route hello           warm the cache
+
+    Commands that talk to a running gateway find its address and admin token in the routes file ($SEMGATE_CONFIG, or
+    routes.yaml here); --url, --token and $SEMGATE_ADMIN_TOKEN say otherwise. `semgate COMMAND --help` has examples.
     """
 
 
-@main.command()
+for each in (top, stats, lookup, reload, entries, purge, export, import_):
+    main.add_command(each)
+
+
+@main.command(short_help="Run the gateway, until SIGTERM or Ctrl-C.")
 @FILE
 @CONFIG
 @click.option(
@@ -68,7 +86,7 @@ def serve(file: Path | None, config: Path | None, log_level: str) -> None:
     sys.exit(run(chosen_file(file or config), log_level))
 
 
-@main.command()
+@main.command(short_help="Print every problem of a routes file.")
 @FILE
 @CONFIG
 @click.option(
@@ -89,7 +107,7 @@ def check(file: Path | None, config: Path | None, format_: Format) -> None:
     sys.exit(run(chosen_file(file or config), format_))
 
 
-@main.command()
+@main.command(short_help="Print a route with everything filled in.")
 @click.argument("route")
 @CONFIG
 def explain(route: str, config: Path | None) -> None:
@@ -99,7 +117,29 @@ def explain(route: str, config: Path | None) -> None:
     sys.exit(run(chosen_file(config), route))
 
 
-@main.command()
+@main.group()
+def clients() -> None:
+    """Make keys for those who may use the gateway."""
+
+
+@clients.command("new")
+@click.argument("name")
+@form("text")
+def clients_new(name: str, form: str) -> None:
+    """Make a key for the client NAME: print it once, and the lines for the routes file that admit it.
+
+    The routes file gets the key's hash only, and nothing is stored here: a lost key cannot be had again.
+
+    \b
+    Example:
+      semgate clients new web
+    """
+    from gateway.cli.clients import new_client
+
+    sys.exit(new_client(name, form))
+
+
+@main.command(short_help="Print the JSON Schema of routes files.")
 def schema() -> None:
     """Print the JSON Schema of routes files, for editors and CI.
 

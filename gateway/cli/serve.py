@@ -6,6 +6,7 @@ metrics. Workers read the routes file themselves.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import socket
@@ -22,15 +23,15 @@ from gateway.config.load import read
 from gateway.config.model import EMBEDDED_POSTGRES, File
 from gateway.config.report import render
 from gateway.errors import CacheTrouble, ConfigError
+from gateway.runtime import last_good
 from gateway.runtime.addresses import split_address
-from gateway.runtime.environment import CONFIG, EMBEDDED_URL, LOG_LEVEL, METRICS_FOLDER
+from gateway.runtime.control import Control
+from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, EMBEDDED_URL, LOG_LEVEL, METRICS_FOLDER
 from gateway.stores.digest import load_or_create_digest_key
 from gateway.stores.embedded import EmbeddedPostgres
 
 # Connections beyond the workers' pools: sweeps, promotions, an operator's psql.
 SPARE_CONNECTIONS = 16
-# Time for requests in flight after SIGTERM; orchestrators kill after 30 s by default.
-DRAIN_SECONDS = 25
 
 
 def run(path: Path, log_level: str) -> int:
@@ -47,20 +48,20 @@ def run(path: Path, log_level: str) -> int:
     os.environ[CONFIG] = str(path.resolve())
     os.environ[LOG_LEVEL] = log_level
     postgres: EmbeddedPostgres | None = None
-    metrics = _share_metrics(settings.server.workers)
+    shared = Path(tempfile.mkdtemp(prefix="semgate-"))
+    _share(shared, settings.server.workers)
     try:
         if settings.stores.postgres.url == EMBEDDED_POSTGRES:
             postgres = _start_postgres(settings)
         _announce(path, settings, len(loaded.problems))
-        _serve(settings)
+        _serve(settings, Control(shared))
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     finally:
         if postgres is not None:
             postgres.stop()
-        if metrics is not None:
-            shutil.rmtree(metrics, ignore_errors=True)
+        shutil.rmtree(shared, ignore_errors=True)
     return 0
 
 
@@ -84,13 +85,13 @@ def _start_postgres(settings: File) -> EmbeddedPostgres:
     return postgres
 
 
-def _share_metrics(workers: int) -> str | None:
-    """With several workers, a folder through which each one can report for all (prometheus_client's multiprocess mode)."""
-    if workers == 1:
-        return None
-    folder = tempfile.mkdtemp(prefix="semgate-metrics-")
-    os.environ[METRICS_FOLDER] = folder
-    return folder
+def _share(folder: Path, workers: int) -> None:
+    """What workers share: reloads, and with several of them the metrics (prometheus_client's multiprocess mode)."""
+    os.environ[CONTROL_FOLDER] = str(folder)
+    last_good.share()
+    if workers > 1:
+        os.environ[METRICS_FOLDER] = str(folder / "metrics")
+        (folder / "metrics").mkdir()
 
 
 def _why_not_listen(host: str, port: int) -> str | None:
@@ -104,11 +105,20 @@ def _why_not_listen(host: str, port: int) -> str | None:
     return None
 
 
-def _serve(settings: File) -> None:
+class _Launcher(Granian):  # type: ignore[misc, valid-type]  # one class or another, by platform
+    """Granian's own SIGHUP makes its workers anew, which loses what they remember; ours makes them reload the file."""
+
+    control: Control
+
+    def signal_handler_reload(self, *_args: object, **_kwargs: object) -> None:
+        self.control.ask()
+
+
+def _serve(settings: File, control: Control) -> None:
     """Run the workers until a signal."""
     server = settings.server
     host, port = split_address(server.listen)
-    Granian(
+    launcher = _Launcher(
         "gateway.app:create",
         factory=True,
         address=host,
@@ -122,10 +132,12 @@ def _serve(settings: File) -> None:
         backpressure=server.max_connections,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
-        workers_kill_timeout=DRAIN_SECONDS,
+        workers_kill_timeout=max(1, math.ceil(server.drain)),
         ssl_cert=None if server.tls is None else Path(server.tls.cert),
         ssl_key=None if server.tls is None else Path(server.tls.key),
-    ).serve()
+    )
+    launcher.control = control
+    launcher.serve()
 
 
 def _announce(path: Path, settings: File, warnings: int) -> None:

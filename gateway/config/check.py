@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from gateway.config.findings import Draft, Findings
 from gateway.config.problem import Problem
+from gateway.config.rules_clients import check_clients
 from gateway.config.rules_credentials import check_credentials
 from gateway.config.rules_fallback import check_fallbacks
-from gateway.config.rules_process import check_clients, check_embedders, check_server, check_stores
+from gateway.config.rules_prices import check_prices
 from gateway.config.rules_route import check_routes
+from gateway.config.rules_server import check_server
 from gateway.config.rules_serving import check_serving
+from gateway.config.rules_stores import check_embedders, check_stores
 from gateway.config.rules_upstream import check_upstreams
 
 RULES = (
     check_server,
     check_clients,
+    check_prices,
     check_stores,
     check_embedders,
     check_upstreams,

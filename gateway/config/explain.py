@@ -1,6 +1,6 @@
-"""One route with everything filled in: preset, defaults, embedder, upstreams, stores and every bound, as YAML.
+"""One route with everything filled in: preset, defaults, embedder, upstreams, stores, as YAML; then every bound.
 
-The text is itself a routes file with that one route. Secrets are masked: what came from `${...}`, what is under a key that
+The text is itself a routes file with that one route; the list of bounds is comment in it. Secrets are masked: what came from `${...}`, what is under a key that
 holds one, headers that carry credentials, passwords in URLs. What would have no effect on the route is left out.
 """
 
@@ -12,16 +12,20 @@ from itertools import compress
 
 import yaml
 
+from gateway.config.bounds import bounds_text
 from gateway.config.load import Loaded
-from gateway.config.model import File, Upstream
+from gateway.config.model import File, Route, Upstream
 from gateway.config.plain import plain
 from gateway.config.preset import fill, presets
 from gateway.config.problem import Place, json_path
+from gateway.config.rules_clients import METERED, may_use
 from gateway.config.rules_credentials import CREDENTIALS
 from gateway.config.rules_fallback import reachable
+from gateway.config.rules_prices import counts_tokens
 from gateway.config.rules_route import SEMANTIC_OPTIONS
 from gateway.config.rules_serving import IDLE_COALESCING, keeps_stale
 from gateway.config.rules_upstream import IDLE_BREAKER, NETWORK_OPTIONS
+from gateway.config.syntax import covers
 from gateway.config.tree import kind_of
 from gateway.errors import ConfigError
 
@@ -44,8 +48,15 @@ def explain(loaded: Loaded, route_name: str) -> str:
     head = f"# Route `{filled.name}` with everything filled in; {MASK} stands for a secret or a value from outside.\n"
     if filled.preset:
         head += f"# Preset {filled.preset}, version {filled.preset_version}.\n"
-    return head + yaml.dump(
-        _explained(file, found[0], filled.embedder, loaded.secrets),
+    if file.clients and not any(may_use(client, filled.name) for client in file.clients):
+        head += "# None of the clients may use it.\n"
+    explained = _explained(file, found[0], filled.embedder, loaded.secrets)
+    return head + _as_yaml(explained) + bounds_text(explained)
+
+
+def _as_yaml(explained: dict[str, object]) -> str:
+    return yaml.dump(
+        explained,
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=False,
@@ -61,14 +72,28 @@ def _explained(file: File, index: int, embedder: str, secrets: frozenset[str]) -
         return _masked(place, value, secrets)
 
     shown: dict[str, object] = {"version": file.version, "server": plain(file.server, ("server",), each)}
-    if file.clients:
-        shown["clients"] = plain(file.clients, ("clients",), each)
+    clients = [
+        _client(file, number, route, each) for number, client in enumerate(file.clients) if may_use(client, route.name)
+    ]
+    if clients:
+        shown["clients"] = clients
     shown["stores"] = plain(file.stores, ("stores",), each)
     if route.match == "semantic":
         shown["embedders"] = {embedder: plain(file.embedders[embedder], ("embedders", embedder), each)}
     used = reachable(file, route.upstream)
     shown["upstreams"] = {name: _upstream(name, file.upstreams[name], each) for name in used}
+    if file.prices and counts_tokens(route):
+        shown["prices"] = plain(file.prices, ("prices",), each)
     shown["routes"] = [_route(file, index, embedder, each)]
+    return shown
+
+
+def _client(file: File, number: int, route: Route, each: Callable[[Place, object], object]) -> dict[str, object]:
+    """One of those that may use the route, with what concerns it."""
+    client = file.clients[number]
+    shown = _without(plain(client, ("clients", number), each), ())
+    shown["routes"] = _only(shown["routes"], [covers(pattern, route.name) for pattern in client.routes])
+    shown["limits"] = _without(shown["limits"], () if counts_tokens(route) else METERED)
     return shown
 
 
@@ -132,7 +157,7 @@ def _masked(place: Place, value: object, secrets: frozenset[str]) -> object:
 
 def _is_secret(place: Place) -> bool:
     match place:
-        case ("upstreams", _, "headers", str(name)):
+        case ("upstreams", _, "headers", str(name)) | ("server", "tracing", "headers", str(name)):
             return name.lower() in CREDENTIALS or _SECRET_NAME.search(name) is not None
         case ("embedders", _, "options", str(name)):
             return _SECRET_NAME.search(name) is not None

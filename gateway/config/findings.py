@@ -11,7 +11,7 @@ import msgspec
 from gateway.config.model import File
 from gateway.config.problem import Place, Problem, json_path
 from gateway.config.tree import Mapping, Node, Scalar, find, position
-from gateway.config.words import shown
+from gateway.config.words import shown, where
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -38,8 +38,10 @@ class Findings:
     def _note(self, problem: Problem, place: Place, judged_from: tuple[Place, ...]) -> None:
         if any(self.is_broken(each) for each in (place, *judged_from)):
             return
-        line, column = position(self._draft.written, place)
-        self.problems.append(msgspec.structs.replace(problem, line=line, column=column, file=self._draft.name))
+        spot = position(self._draft.written, place)
+        self.problems.append(
+            msgspec.structs.replace(problem, line=spot.line, column=spot.column, file=spot.file or self._draft.name)
+        )
 
     def is_broken(self, place: Place) -> bool:
         return any(place[:length] in self._draft.broken for length in range(len(place) + 1))
@@ -64,5 +66,6 @@ class Findings:
             case _:
                 return f"`{value}`"
 
-    def line_of(self, place: Place) -> int:
-        return position(self._draft.written, place)[0]
+    def where(self, place: Place, seen_from: Place) -> str:
+        """`line 7`, and of which file, where that is not the one of `seen_from`."""
+        return where(position(self._draft.written, place), position(self._draft.written, seen_from).file)

@@ -157,4 +157,4 @@ class _Filler:
 
     def _note(self, scalar: Scalar, place: Place, text: str, hint: str = "") -> None:
         self.broken.add(place)
-        self.problems.append(Problem(json_path(place), scalar.line, scalar.column, text, hint))
+        self.problems.append(Problem(json_path(place), scalar.line, scalar.column, text, hint, file=scalar.file))

@@ -1,26 +1,29 @@
-"""A routes file -> settings: read, parse, fill in `${...}`, merge presets, read the shape. `read` checks it as well.
+"""A routes file -> settings: read it and what it includes, merge, put presets under routes, read the shape. `read` checks too.
 
-Nothing raises for what is in the file: every problem is in the result, as many at once as can be judged. Settings are
+Nothing raises for what is in a file: every problem is in the result, as many at once as can be judged. Settings are
 there only if there is no error; the *draft* (settings with neutral values where something is broken) is for `check`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping as EnvMapping
+from collections.abc import Iterable
+from collections.abc import Mapping as ReadOnly
 from pathlib import Path
 
 import msgspec
 
 from gateway.config.check import check
+from gateway.config.files import ReadFile, read_file
 from gateway.config.findings import Draft
-from gateway.config.interpolate import fill_in
+from gateway.config.include import find_included
+from gateway.config.kinds import type_of
+from gateway.config.merge import Merged, merge_parts
 from gateway.config.model import File, OnnxEmbedder
 from gateway.config.preset import merge
 from gateway.config.problem import Place, Problem, in_order, json_path
 from gateway.config.shape import Shaped, read_shape
 from gateway.config.tree import Mapping, Node, Scalar, Sequence
-from gateway.config.yaml import MAX_BYTES, parse
 
 __all__ = ["Draft", "Loaded", "Problem", "load", "read"]
 
@@ -28,8 +31,10 @@ __all__ = ["Draft", "Loaded", "Problem", "load", "read"]
 class Loaded(msgspec.Struct, frozen=True):
     """`settings` is None if there is any error. `digest` changes whenever a setting does, interpolated ones included.
 
-    `secrets` are the JSON paths of values that came from the environment or a file, `watched` the files that the
-    settings came from (the routes file first), `source` the routes file's text for showing a problem's line.
+    `secrets` are the JSON paths of values that came from the environment or a file; they count through all files, as settings
+    do. `watched` are the paths whose change may change the settings, the routes file first: the files that are read, included
+    and `${file:...}` ones that are not there (yet), and the folders that patterns of `include` look into, whose modification
+    time changes when a file comes or goes. `source` has each file's text by the name that its problems have, to show their lines.
     """
 
     settings: File | None
@@ -37,80 +42,74 @@ class Loaded(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     secrets: frozenset[str]
     watched: tuple[Path, ...]
-    source: str
+    source: ReadOnly[str, str]
     draft: Draft | None
 
 
-def read(path: Path, env: EnvMapping[str, str]) -> Loaded:
+def read(path: Path, env: ReadOnly[str, str]) -> Loaded:
     """Load a routes file and check it: what `serve`, `check` and a reload go by."""
-    loaded = _read_file(path, env)
-    found = () if loaded.draft is None else check(loaded.draft)
-    problems = in_order((*loaded.problems, *found))
-    failed = any(problem.level == "error" for problem in problems)
-    return msgspec.structs.replace(loaded, problems=problems, settings=None if failed else loaded.settings)
+    return _load(path, env, checked=True)
 
 
-def load(path: Path, env: EnvMapping[str, str]) -> Loaded:
-    """Read one routes file against the model; rules across settings are `check`'s."""
-    loaded = _read_file(path, env)
-    return msgspec.structs.replace(loaded, problems=in_order(loaded.problems))
+def load(path: Path, env: ReadOnly[str, str]) -> Loaded:
+    """Read a routes file against the model; rules across settings are `check`'s."""
+    return _load(path, env, checked=False)
 
 
-def _read_file(path: Path, env: EnvMapping[str, str]) -> Loaded:
-    """All problems, in no order."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a usable path"
-        problem = Problem("$", 0, 0, f"the file cannot be read: {reason}", file=_shown(path))
-        return _failed(path, b"", (problem,))
-    return _load(path, data, env)
+def _load(path: Path, env: ReadOnly[str, str], *, checked: bool) -> Loaded:
+    main = read_file(path, env, included=False)
+    files, watched = [main], [path]
+    problems = list(main.problems)
+    settings: File | None = None
+    secrets: set[Place] = set()
+    draft: Draft | None = None
+    if main.part is not None:
+        included = find_included(main.part, path)
+        files += [read_file(each, env, included=True) for each in included.files]
+        merged = merge_parts(main.part, [file.part for file in files[1:] if file.part is not None])
+        problems += [*included.problems, *(each for file in files[1:] for each in file.problems), *merged.problems]
+        # What an unreadable file would have declared is not missed, and what names it is not judged.
+        whole = not any(_is_unread(file) for file in files) and not _has_errors(included.problems)
+        draft, found = _draft(merged, main.name, whole=whole)
+        if checked and whole:
+            found += check(draft)
+        problems += merged.in_their_files(found)
+        settings = None if _has_errors(problems) else draft.file
+        secrets = merged.secrets
+        watched += included.watched
+    watched += [each for file in files for each in file.watched]
+    return Loaded(
+        settings=settings,
+        digest=_digest_of_broken(files, draft) if settings is None else _digest(settings),
+        problems=in_order(problems, [file.name for file in files]),
+        secrets=frozenset(json_path(place) for place in secrets),
+        watched=tuple(dict.fromkeys(watched)),
+        source={file.name: file.text for file in files},
+        draft=draft,
+    )
 
 
-def _failed(path: Path, data: bytes, problems: tuple[Problem, ...]) -> Loaded:
-    digest = hashlib.sha256(data).hexdigest()
-    return Loaded(None, digest, problems, frozenset(), (path,), data.decode("utf-8", "replace"), None)
+def _is_unread(file: ReadFile) -> bool:
+    return file.part is None and _has_errors(file.problems)
 
 
-def _load(path: Path, data: bytes, env: EnvMapping[str, str]) -> Loaded:
-    document = parse(data)
-    problems = list(document.problems)
-    if not isinstance(document.root, Mapping):
-        if document.root is not None:
-            hint = "a routes file has at least `version`, `upstreams` and `routes`"
-            problems.append(Problem("$", document.root.line, document.root.column, "the file must be a mapping", hint))
-        return _failed(path, data, _in(path, problems))
-    filled = fill_in(document.root, env, path.parent)
-    assert isinstance(filled.root, Mapping)
-    written = _without_empty_headers(filled.root)
-    broken = document.broken | filled.broken
+def _has_errors(problems: Iterable[Problem]) -> bool:
+    return any(problem.level == "error" for problem in problems)
+
+
+def _draft(merged: Merged, name: str, *, whole: bool) -> tuple[Draft, list[Problem]]:
+    """What can be read of all files together, and the problems of its shape."""
+    written = _without_empty_headers(merged.root)
+    broken = set(merged.broken)
+    if not whole:
+        broken |= {(each.encode_name,) for each in type_of(File).fields if each.encode_name not in written.members}
     shaped = _read_settings(written, broken)
-    problems += [*filled.problems, *shaped.problems]
     assert isinstance(shaped.value, File)
     file = shaped.value
     if "default" not in file.embedders:
         # The local model is there without being declared; it costs nothing until a route uses it.
         file = msgspec.structs.replace(file, embedders={"default": OnnxEmbedder(), **file.embedders})
-    found = _in(path, problems)
-    return Loaded(
-        settings=None if found else file,
-        digest=hashlib.sha256(data).hexdigest() if found else _digest(file),
-        problems=found,
-        secrets=frozenset(json_path(place) for place in filled.secrets),
-        watched=(path, *filled.watched),
-        source=data.decode("utf-8", "replace").removeprefix("\ufeff"),
-        draft=Draft(file, written, frozenset(shaped.broken), _shown(path)),
-    )
-
-
-def _in(path: Path, problems: list[Problem]) -> tuple[Problem, ...]:
-    return tuple(msgspec.structs.replace(problem, file=_shown(path)) for problem in problems)
-
-
-def _shown(path: Path) -> str:
-    """A file name that can be printed, even if its bytes are not UTF-8."""
-    return str(path).encode("utf-8", "replace").decode()
+    return Draft(file, written, frozenset(shaped.broken), name), shaped.problems
 
 
 def _read_settings(written: Mapping, broken: set[Place]) -> Shaped:
@@ -147,7 +146,14 @@ def _with_set_headers(upstream: Node) -> Node:
 def _digest(file: File) -> str:
     """Of the settings, not of the text: a changed comment is no change, a changed secret is one."""
     plain = msgspec.to_builtins(file, enc_hook=_plain_number)
-    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+    # In the file's order, which matters for `prices`.
+    return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
+
+
+def _digest_of_broken(files: Iterable[ReadFile], draft: Draft | None) -> str:
+    """Another text, and another value from outside, may mend it."""
+    readable = "" if draft is None else _digest(draft.file)
+    return hashlib.sha256(b"".join(file.data for file in files) + readable.encode()).hexdigest()
 
 
 def _plain_number(value: object) -> object:

@@ -24,13 +24,17 @@ from gateway.config.model_process import (
     EMBEDDED_POSTGRES,
     Admin,
     Client,
+    ClientLimits,
     Hnsw,
     Memory,
+    PartBreaker,
     Postgres,
+    Price,
     Redis,
     Server,
     ServerTls,
     Stores,
+    Tracing,
 )
 from gateway.config.model_routes import (
     Allow,
@@ -57,8 +61,11 @@ from gateway.config.model_upstreams import (
 )
 from gateway.config.model_values import (
     DialectName,
+    Dollars,
     Duration,
     Extractor,
+    Interval,
+    ModelPattern,
     Name,
     Ratio,
     Settings,
@@ -73,10 +80,12 @@ __all__ = [
     "AllowTtl",
     "Breaker",
     "Client",
+    "ClientLimits",
     "Coalesce",
     "CohereEmbedder",
     "Defaults",
     "DialectName",
+    "Dollars",
     "Duration",
     "Embedder",
     "EmbedderSettings",
@@ -84,14 +93,18 @@ __all__ = [
     "Fallback",
     "File",
     "Hnsw",
+    "Interval",
     "Keep",
     "Limits",
     "Memory",
+    "ModelPattern",
     "Name",
     "OnnxEmbedder",
     "OpenAIEmbedder",
+    "PartBreaker",
     "Postgres",
     "Preset",
+    "Price",
     "PythonEmbedder",
     "Ratio",
     "Redis",
@@ -107,6 +120,7 @@ __all__ = [
     "Size",
     "Stores",
     "Thresholds",
+    "Tracing",
     "Upstream",
     "UpstreamTimeout",
     "UpstreamTls",
@@ -127,6 +141,13 @@ class File(Settings, frozen=True, kw_only=True):
     version: Annotated[Literal[1], Meta(description="Version of this format.")]
     upstreams: Annotated[dict[Name, Upstream], Meta(min_length=1, description="Where requests go, by name.")]
     routes: Annotated[tuple[Route, ...], Meta(min_length=1, description="The paths of the gateway.")]
+    include: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Further files, or patterns of them (`routes.d/*.yaml`), from this file's folder on. Their mappings are merged "
+            "into this file's by name, their lists come after its own; anything else may stand in one file only."
+        ),
+    ] = ()
     server: Annotated[Server, Meta(description="Where semgate listens and what belongs to the process.")] = field(
         default_factory=Server
     )
@@ -138,6 +159,13 @@ class File(Settings, frozen=True, kw_only=True):
         dict[Name, Embedder],
         Meta(description="Text to vector, by name. `default`, the local model, is there unless declared otherwise."),
     ] = field(default_factory=lambda: {"default": OnnxEmbedder()})
+    prices: Annotated[
+        dict[ModelPattern, Price],
+        Meta(
+            description="What models cost, by the name that a request gives, or a pattern of it (`gpt-4o*`); the first that matches "
+            "counts. Needed for budgets and for the dollars that hits save."
+        ),
+    ] = field(default_factory=dict)
     defaults: Annotated[Defaults, Meta(description="What routes fall back on.")] = field(default_factory=Defaults)
 
 

@@ -1,6 +1,6 @@
 """What a routes file says of embedders: one struct for each `type`, in one tagged union.
 
-Shapes, defaults and descriptions only; rules across settings are in `rules_process`.
+Shapes, defaults and descriptions only; rules across settings are in `rules_stores`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, field
 
-from gateway.config.model_values import Duration, Settings
+from gateway.config.model_values import Dollars, Duration, Settings
 
 
 class EmbedderSettings(Settings, frozen=True, tag_field="type"):
@@ -18,6 +18,10 @@ class EmbedderSettings(Settings, frozen=True, tag_field="type"):
     timeout: Annotated[Duration, Meta(description="Time budget of one embedding; later is a miss.")] = Duration(1.0)
     queue: Annotated[int, Meta(ge=1, le=100_000, description="Texts waiting at once; further ones are misses.")] = 256
     cache: Annotated[int, Meta(ge=0, le=10_000_000, description="Recent texts whose vectors are remembered.")] = 4096
+    price: Annotated[
+        Dollars,
+        Meta(description="US dollars per million tokens; taken off what hits save. 0: costs nothing, as local models."),
+    ] = 0.0
 
 
 class OnnxEmbedder(EmbedderSettings, frozen=True, tag="onnx"):

@@ -1,6 +1,6 @@
 """What a routes file says of the process: where it listens, who may call, and where entries are kept.
 
-Shapes, defaults and descriptions only, as everywhere in the model; rules across settings are in `rules_process`.
+Shapes, defaults and descriptions only, as everywhere in the model; rules across settings are in the `rules_*` modules.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from gateway.config.model_values import Duration, Name, Settings, Size
+from gateway.config.model_values import Dollars, Duration, Interval, Name, Ratio, RoutePattern, Settings, Size
 
 EMBEDDED_POSTGRES = "embedded"
 
@@ -24,7 +24,41 @@ class ServerTls(Settings, frozen=True):
 class Admin(Settings, frozen=True, kw_only=True):
     """The operator's door under `/-/`."""
 
-    token: Annotated[str, Meta(description="Bearer token of `/-/config`. Empty: that path answers 404.")] = ""
+    token: Annotated[
+        str,
+        Meta(
+            description="Bearer token of everything under `/-/` but `live`, `ready` and `metrics`. Empty: the rest answers 404."
+        ),
+    ] = ""
+    listen: Annotated[
+        str,
+        Meta(
+            description="Address and port of a second door. With it `/-/` is served there only (`live` and `ready` at both), so "
+            "that callers of the routes never reach it. Empty: the same door as the routes."
+        ),
+    ] = ""
+
+
+class Tracing(Settings, frozen=True, kw_only=True):
+    """OpenTelemetry traces over OTLP/HTTP (needs the `otel` extra)."""
+
+    endpoint: Annotated[
+        str,
+        Meta(
+            description="Base URL of the collector, like `http://127.0.0.1:4318`; `/v1/traces` is added to it.",
+            extra={"missing": "say where the collector is, like `endpoint: http://127.0.0.1:4318`"},
+        ),
+    ]
+    sample: Annotated[
+        Ratio,
+        Meta(
+            description="Part of the traces begun here that is recorded, from 0 to 1. A caller's own decision (`traceparent`) is "
+            "kept."
+        ),
+    ] = 1.0
+    headers: Annotated[dict[str, str], Meta(description="Headers sent to the collector, such as its API key.")] = field(
+        default_factory=dict
+    )
 
 
 class Server(Settings, frozen=True, kw_only=True):
@@ -62,6 +96,28 @@ class Server(Settings, frozen=True, kw_only=True):
     ] = False
     tls: Annotated[ServerTls | None, Meta(description="Serve HTTPS.")] = None
     admin: Annotated[Admin, Meta(description="The operator's door under `/-/`.")] = field(default_factory=Admin)
+    grace: Annotated[
+        Duration,
+        Meta(
+            description="How long requests may go on with the old settings after a reload; what is not done then (an endless "
+            "stream, say) is cut."
+        ),
+    ] = Duration(60.0)
+    drain: Annotated[
+        Duration,
+        Meta(
+            description="How long requests in flight may go on after SIGTERM. Kubernetes and podman kill after 30 s and 10 s "
+            "unless told otherwise."
+        ),
+    ] = Duration(25.0)
+    watch: Annotated[
+        Interval,
+        Meta(
+            description="How often the routes file, the files that it includes and its `${file:...}` are looked at for changes. "
+            "0: never; SIGHUP and `POST /-/reload` still reload."
+        ),
+    ] = Interval(1.0)
+    tracing: Annotated[Tracing | None, Meta(description="OpenTelemetry traces; absent: none.")] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(
@@ -80,6 +136,28 @@ class Server(Settings, frozen=True, kw_only=True):
     ] = False
 
 
+class ClientLimits(Settings, frozen=True):
+    """What one client may use, over all workers and replicas; beyond it the answer is 429. Hits cost no tokens and no money."""
+
+    requests_per_minute: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="Most requests in a minute, answered from the cache or not. Absent: any number."),
+    ] = None
+    tokens_per_minute: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="Most tokens of upstream answers in a minute, as `usage` of the route finds them. Counted when an answer "
+            "is there, so the one that goes beyond is still sent. Absent: any number."
+        ),
+    ] = None
+    dollars_per_month: Annotated[
+        Annotated[float, Meta(ge=0.01)] | None,
+        Meta(
+            description="Most US dollars of upstream answers in a calendar month (UTC), by `prices`. Absent: any sum."
+        ),
+    ] = None
+
+
 class Client(Settings, frozen=True, kw_only=True):
     """One caller that may use the gateway; it sends its key as a bearer token or `x-api-key`."""
 
@@ -93,6 +171,29 @@ class Client(Settings, frozen=True, kw_only=True):
             extra={"wants": "the SHA-256 of the key in 64 lower-case hex digits"},
         ),
     ] = ""
+    routes: Annotated[
+        tuple[RoutePattern, ...],
+        Meta(
+            description="Names of the routes it may use, or patterns (`openai-*`); the others answer 403. Empty: all."
+        ),
+    ] = ()
+    limits: Annotated[ClientLimits, Meta(description="What it may use.")] = field(default_factory=ClientLimits)
+
+
+class Price(Settings, frozen=True, kw_only=True):
+    """US dollars per million tokens."""
+
+    prompt: Annotated[Dollars, Meta(description="For tokens read.")]
+    completion: Annotated[Dollars, Meta(description="For tokens written.")] = 0.0
+
+
+class PartBreaker(Settings, frozen=True):
+    """When a store or an embedder is left alone for a while, so that one that is down or slow does not cost its timeout on
+    every request. After the pause one request tries whether it is back."""
+
+    failures: Annotated[int, Meta(ge=1, le=1000, description="Failures in a row that open it; late is a failure.")] = 5
+    pause: Annotated[Duration, Meta(description="First pause; doubled each time the trial fails.")] = Duration(0.5)
+    longest: Annotated[Duration, Meta(description="Longest pause.")] = Duration(15.0)
 
 
 class Hnsw(Settings, frozen=True):
@@ -120,6 +221,9 @@ class Postgres(Settings, frozen=True):
         str, Meta(description="`embedded`, or a `postgresql://` URL of a server with pgvector 0.8 or later.")
     ] = EMBEDDED_POSTGRES
     timeout: Annotated[Duration, Meta(description="Time budget of one look-up; later is a miss.")] = Duration(0.5)
+    write_timeout: Annotated[
+        Duration, Meta(description="Time budget of storing one answer, for which nobody waits; later it is not kept.")
+    ] = Duration(10.0)
     pool: Annotated[int, Meta(ge=1, le=1000, description="Connections per worker.")] = 8
     hnsw: Annotated[Hnsw, Meta(description="The graph index.")] = field(default_factory=Hnsw)
 
@@ -147,6 +251,9 @@ class Stores(Settings, frozen=True):
     postgres: Annotated[Postgres, Meta(description="Entries and vectors.")] = field(default_factory=Postgres)
     redis: Annotated[Redis, Meta(description="Optional shared exact tier.")] = field(default_factory=Redis)
     memory: Annotated[Memory, Meta(description="In-process exact tier.")] = field(default_factory=Memory)
+    breaker: Annotated[
+        PartBreaker, Meta(description="When a store or an embedder that fails is left alone for a while.")
+    ] = field(default_factory=PartBreaker)
     pending: Annotated[
         int, Meta(ge=1, le=100_000, description="Answers being stored at once per worker; further ones are not kept.")
     ] = 256

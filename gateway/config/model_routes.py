@@ -236,6 +236,13 @@ class Route(RouteSettings, frozen=True, kw_only=True):
     top_k: Annotated[int, Meta(ge=1, le=100, description="Candidates looked at.")] = 5
     max_body: Annotated[Size, Meta(description="A larger request is forwarded, not cached.")] = Size(1 << 20)
     limits: Annotated[Limits, Meta(description="Bounds of what is stored.")] = field(default_factory=Limits)
+    tags: Annotated[
+        Extractor,
+        Meta(
+            description="What an entry can be purged by, besides the upstream's `Cache-Tag` header: every value found is a tag. "
+            "With more than 64 tags, or one above 256 bytes, an answer is not kept."
+        ),
+    ] = ()
     allow: Annotated[Allow, Meta(description="Which wishes of the client are honoured.")] = field(default_factory=Allow)
     ttl: Annotated[Duration | None, Meta(description="How long an answer is kept; default: `defaults.ttl`.")] = None
     stale_if_error: Annotated[

@@ -110,3 +110,10 @@ class Upstream(Settings, frozen=True, kw_only=True):
     tls: Annotated[UpstreamTls, Meta(description="How to trust it.")] = field(default_factory=UpstreamTls)
     proxy: Annotated[str, Meta(description="HTTP proxy to go through; empty: none.")] = ""
     connections: Annotated[int, Meta(ge=1, le=100_000, description="Open connections per worker.")] = 512
+    keepalive: Annotated[
+        Duration,
+        Meta(
+            description="How long an idle connection is kept. Shorter than the upstream's own patience (5 s is common): a "
+            "request that meets a connection being closed is lost, and a POST is not sent twice."
+        ),
+    ] = Duration(4.0)

@@ -16,6 +16,10 @@ class Duration(float):
     """Seconds. Written `250ms`, `5s`, `10m`, `24h` or `7d`."""
 
 
+class Interval(Duration):
+    """Seconds between two looks at something. Written like a duration; a bare 0 says never."""
+
+
 class Size(int):
     """Bytes. Written `512B`, `64KiB`, `10MiB` or `1GiB`; a bare 0 is allowed."""
 
@@ -29,7 +33,7 @@ Extractor: TypeAlias = Annotated[
     Meta(
         description="Where a value is: a JSONPath into the body (`$.a.b`, RFC 9535 without the regex functions), "
         "`header:Name`, `query:name`, `path:name`, or a list of these. In a list, `query` and `model` take the first "
-        "that has a value; `scope` needs all of them together; `bypass` takes any."
+        "that has a value; `scope` needs all of them together; `bypass` takes any, `tags` takes all that there are."
     ),
 ]
 # `extra["wants"]` is how a problem says what a pattern admits; `extra["missing"]` what to write where a key is not there.
@@ -49,3 +53,10 @@ DialectName: TypeAlias = Literal[
     "ollama-generate",
 ]
 Ratio: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
+Dollars: TypeAlias = Annotated[float, Meta(ge=0.0)]
+RoutePattern: TypeAlias = Annotated[
+    str, Meta(pattern="^.{1,256}$", extra={"wants": "a route's name or a pattern like `openai-*`"})
+]
+ModelPattern: TypeAlias = Annotated[
+    str, Meta(pattern="^.{1,256}$", extra={"wants": "a model's name or a pattern like `gpt-4o*`"})
+]

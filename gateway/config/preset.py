@@ -38,6 +38,7 @@ class FilledRoute(Route, frozen=True, kw_only=True):
     role: tuple[str, ...]
     stream: tuple[str, ...]
     scope: tuple[str, ...]
+    tags: tuple[str, ...]
     preset: str
     embedder: Name
     ttl: Duration
@@ -103,7 +104,7 @@ def _others(below: Sequence, above: Sequence) -> tuple[Node, ...]:
 def fill(route: Route, defaults: Defaults) -> FilledRoute:
     """Resolve what a route leaves to the file's defaults. Its preset was merged when the file was read."""
     fields = {name: getattr(route, name) for name in Route.__struct_fields__}
-    for name in ("query", "model", "role", "stream", "scope"):
+    for name in ("query", "model", "role", "stream", "scope", "tags"):
         fields[name] = as_list(fields[name])
     preset = presets().get(route.preset or "")
     fields["preset"] = route.preset or ""

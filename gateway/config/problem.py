@@ -20,7 +20,8 @@ _SHORTHAND = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """`path` is a JSONPath like `$.routes[0].thresholds.hit`; `line` and `column` count from 1 (0: the whole file)."""
+    """`path` is a JSONPath like `$.routes[0].thresholds.hit` in `file`, be it the routes file or one that it includes;
+    `line` and `column` count from 1 (0: the whole file)."""
 
     path: str
     line: int
@@ -46,9 +47,14 @@ def _step(step: str | int) -> str:
             return "['" + name.replace("\\", "\\\\").replace("'", "\\'") + "']"
 
 
-def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems by their place in the file, each once, and no more than anybody would read."""
-    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column, problem.level))
+def in_order(problems: Iterable[Problem], files: Iterable[str] = ()) -> tuple[Problem, ...]:
+    """Problems by their place, file by file, each once, and no more than anybody would read."""
+    rank = {name: index for index, name in enumerate(files)}
+
+    def place(problem: Problem) -> tuple[int, int, int, str]:
+        return rank.get(problem.file, 0), problem.line, problem.column, problem.level
+
+    ordered = sorted(dict.fromkeys(problems), key=place)
     if len(ordered) <= MOST_PROBLEMS:
         return tuple(ordered)
     # The rest must not hide an error behind warnings: the closing line says error if any of the rest is one.

@@ -1,13 +1,14 @@
 """Problems -> text for people, JSON, GitHub's annotations or SARIF. Bytes in, text out; nothing is printed here.
 
-The text form shows the line of the routes file, unless it could hold a secret: a line is left out if it, or the block that
+The text form shows the line of the file that it is in, unless it could hold a secret: a line is left out if it, or the block that
 it belongs to, is one whose key usually has one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
@@ -22,11 +23,12 @@ _SECRET_KEY = re.compile(
 )
 _USERINFO = re.compile(r"://[^/\s]*@")
 _WIDEST = 160
+_NO_SOURCE: Mapping[str, str] = MappingProxyType({})
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def render(problems: Sequence[Problem], form: Format, source: str = "") -> str:
-    """All problems in one form, ending with a line break; `source` is the routes file's text. No problems: "" as text."""
+def render(problems: Sequence[Problem], form: Format, source: Mapping[str, str] = _NO_SOURCE) -> str:
+    """All problems in one form, ending with a line break; `source` has the text of each file. No problems: "" as text."""
     match form:
         case "text":
             return _text(problems, source)
@@ -47,25 +49,41 @@ def summary(problems: Iterable[Problem]) -> str:
     return ", ".join(f"{count} {word}{'s' if count > 1 else ''}" for count, word in counts if count)
 
 
-def _text(problems: Sequence[Problem], source: str) -> str:
+class _Source(msgspec.Struct, frozen=True):
+    """A file's lines, and which of them could show a secret."""
+
+    lines: list[str]
+    hidden: set[int]
+
+
+def _text(problems: Sequence[Problem], source: Mapping[str, str]) -> str:
     if not problems:
         return ""
-    lines = re.split(r"\r\n|\r|\n", source)
-    hidden = _secret_lines(lines)
-    blocks = [_block(problem, lines, hidden) for problem in problems]
+    sources = {name: _read(text) for name, text in source.items()}
+    blocks = [_block(problem, sources.get(problem.file)) for problem in problems]
     return "\n".join((*blocks, summary(problems) + "\n"))
 
 
-def _block(problem: Problem, lines: list[str], hidden: set[int]) -> str:
+def _read(text: str) -> _Source:
+    lines = re.split(r"\r\n|\r|\n", text)
+    return _Source(lines, _secret_lines(lines))
+
+
+def _block(problem: Problem, source: _Source | None) -> str:
     place = "" if problem.path == "$" else f" ({problem.path})"
     text = f"{_where(problem)}: {problem.level}: {problem.text}{place}\n"
-    if 0 < problem.line <= len(lines) and problem.line not in hidden and ".headers" not in problem.path:
-        line = lines[problem.line - 1]
-        if 0 < len(line) <= _WIDEST:
-            margin = " " * len(str(problem.line))
-            pointer = re.sub(r"[^\t]", " ", line[: problem.column - 1]) + "^"
-            text += f" {problem.line} | {line}\n {margin} | {pointer}\n"
+    line = "" if source is None or ".headers" in problem.path else _line(source, problem.line)
+    if 0 < len(line) <= _WIDEST:
+        margin = " " * len(str(problem.line))
+        pointer = re.sub(r"[^\t]", " ", line[: problem.column - 1]) + "^"
+        text += f" {problem.line} | {line}\n {margin} | {pointer}\n"
     return text + (f"   = {problem.hint}\n" if problem.hint else "")
+
+
+def _line(source: _Source, number: int) -> str:
+    """A line that may be shown, or ""."""
+    known = 0 < number <= len(source.lines) and number not in source.hidden
+    return source.lines[number - 1] if known else ""
 
 
 def _where(problem: Problem) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gateway.config.findings import Findings
 from gateway.config.model import Fallback, File, Upstream
 from gateway.config.problem import Place
-from gateway.config.rules_process import check_reference
+from gateway.config.rules_stores import check_reference
 from gateway.config.syntax import path_names, target_problem
 
 

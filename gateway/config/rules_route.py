@@ -6,7 +6,8 @@ from gateway.config.findings import Findings
 from gateway.config.model import File, Route
 from gateway.config.preset import as_list, presets
 from gateway.config.problem import Place
-from gateway.config.rules_process import check_reference
+from gateway.config.rules_clients import has_meters
+from gateway.config.rules_stores import check_reference
 from gateway.config.rules_upstream import check_headers
 from gateway.config.syntax import (
     answer_header_problem,
@@ -20,15 +21,15 @@ from gateway.config.syntax import (
     plain_path_problem,
 )
 
-EXTRACTORS = ("query", "model", "role", "stream", "scope", "bypass", "exact_if")
+EXTRACTORS = ("query", "model", "role", "stream", "scope", "tags", "bypass", "exact_if")
 JSONPATHS = (("vary", "ignore"), ("keep", "require"), ("keep", "reject"))
 # The forms of `scope` that are words, not extractors.
 SCOPE_WORDS = ("client", "public")
 # What only nearness needs.
 SEMANTIC_OPTIONS = ("thresholds", "top_k", "embedder", "role", "exact_if")
 CACHE_OPTIONS = (
-    "match", "query", "role", "stream", "stream_default", "dialect", "vary", "bypass", "exact_if", "keep", "usage", "embedder",
-    "thresholds", "top_k", "max_body", "limits", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
+    "match", "query", "role", "stream", "stream_default", "dialect", "vary", "bypass", "exact_if", "keep", "embedder",
+    "thresholds", "top_k", "max_body", "limits", "tags", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
     "on_disconnect", "response.miss", "response.hit", "response.pace", "response.fresh_ids", "at_rest",
 )  # fmt: skip
 PARTIAL = 206
@@ -45,7 +46,7 @@ def check_routes(found: Findings, file: File) -> None:
         _check_path(found, file, place, route)
         _check_extractors(found, place, route)
         _check_preset(found, place, route)
-        _check_without_effect(found, place, route)
+        _check_without_effect(found, file, place, route)
         _check_bounds(found, place, route)
     _check_order(found, file)
 
@@ -56,7 +57,7 @@ def _check_name(found: Findings, names: dict[str, int], index: int, route: Route
         return
     first = names.setdefault(route.name, index)
     if first != index:
-        hint = f"first on line {found.line_of(('routes', first, 'name'))}"
+        hint = f"first on {found.where(('routes', first, 'name'), at)}"
         found.error(at, f"{found.shown(at, route.name)} is the name of two routes", hint)
 
 
@@ -164,7 +165,7 @@ def _check_preset(found: Findings, place: Place, route: Route) -> None:
         found.warning((*place, "scope"), text, "`scope: client` keeps callers apart")
 
 
-def _check_without_effect(found: Findings, place: Place, route: Route) -> None:
+def _check_without_effect(found: Findings, file: File, place: Place, route: Route) -> None:
     match_place, mode_place = (*place, "match"), (*place, "mode")
     if route.match == "exact":
         for option in (*SEMANTIC_OPTIONS, "allow.threshold"):
@@ -174,6 +175,8 @@ def _check_without_effect(found: Findings, place: Place, route: Route) -> None:
                 found.error(at, text, "leave it out, or use `match: semantic`", (match_place, (*place, "preset")))
     if route.mode == "off" and not found.is_filled_in(mode_place):
         idle = [option for option in CACHE_OPTIONS if found.is_written((*place, *option.split(".")))]
+        if found.is_written((*place, "usage")) and not has_meters(file):
+            idle.append("usage")
         if idle:
             text = "with `mode: off` these have no effect: " + ", ".join(f"`{option}`" for option in idle)
             found.warning(mode_place, text)
@@ -213,7 +216,8 @@ def _check_order(found: Findings, file: File) -> None:
             continue
         first = shapes.setdefault(path_shape(route.path), later)
         if file.routes[first].path != route.path:
-            hint = f"write it as on line {found.line_of(('routes', first, 'path'))}, or make them differ in more than names"
+            other = found.where(("routes", first, "path"), at)
+            hint = f"write it as on {other}, or make them differ in more than names"
             found.error(at, "another route has this path with other names in it, so neither is more specific", hint)
             continue
         left = set[str](route.methods)
@@ -240,7 +244,8 @@ def _note_unreachable(found: Findings, earlier: int, later: int, taken: set[str]
     judged = tuple(
         ("routes", index, key) for index in (earlier, later) for key in ("path", "methods", "models", "preset")
     )
-    line = found.line_of(("routes", earlier, "path"))
+    at: Place = ("routes", later, "path")
+    other = found.where(("routes", earlier, "path"), at)
     what = "is never reached" if whole else "is never reached by " + " and ".join(sorted(taken))
     hint = "put the one with `models` first, or narrow its `models`"
-    found.error(("routes", later, "path"), f"this route {what}: the one on line {line} answers first", hint, judged)
+    found.error(at, f"this route {what}: the one on {other} answers first", hint, judged)

@@ -6,12 +6,12 @@ from gateway.config.findings import Findings
 from gateway.config.model import File, Upstream
 from gateway.config.problem import Place
 from gateway.config.rules_fallback import fallbacks_of, reachable
+from gateway.config.rules_stores import check_pauses
 from gateway.config.syntax import header_value_problem, own_header_problem, removed_header_problem, url_problem
-from gateway.config.units import write_duration
 
 # What only matters where there is a network.
 NETWORK_OPTIONS = (
-    "headers", "remove_headers", "timeout", "retry", "breaker", "fallback", "tls", "proxy", "connections",
+    "headers", "remove_headers", "timeout", "retry", "breaker", "fallback", "tls", "proxy", "connections", "keepalive",
 )  # fmt: skip
 # What has no effect with `failures: 0`.
 IDLE_BREAKER = ("pause", "longest")
@@ -84,11 +84,8 @@ def _check_breaker(found: Findings, place: Place, upstream: Upstream) -> None:
             if found.is_written((*at, option)) and not found.is_filled_in((*at, "failures")):
                 text = f"`{option}` has no effect with `failures: 0`, which never opens the breaker"
                 found.error((*at, option), text, "leave it out", ((*at, "failures"),))
-    elif breaker.pause > breaker.longest:
-        wrong, other = ("pause", "longest") if found.is_written((*at, "pause")) else ("longest", "pause")
-        text = "`pause` is longer than `longest`, which bounds it"
-        default = "" if found.is_written((*at, other)) else f"`{other}` is {write_duration(getattr(breaker, other))}"
-        found.error((*at, wrong), text, default, ((*at, other),))
+    else:
+        check_pauses(found, at, breaker)
 
 
 def _check_removed_headers(found: Findings, place: Place, upstream: Upstream) -> None:

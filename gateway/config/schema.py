@@ -12,9 +12,9 @@ import json
 from msgspec import NODEFAULT, inspect
 
 from gateway.config.kinds import bare, members_of, type_of
-from gateway.config.model import Duration, File, Size
+from gateway.config.model import Duration, File, Interval, Size
 from gateway.config.plain import plain
-from gateway.config.units import DURATION, SIZE
+from gateway.config.units import DURATION, INTERVAL, SIZE
 
 Schema = dict[str, object]
 
@@ -139,8 +139,10 @@ def _strict(kind: inspect.Type) -> Schema:
             return {"enum": list(values)}
         case inspect.CustomType(cls=cls) if cls is Duration:
             return {"type": "string", "pattern": DURATION}
+        # A bare 0 is a number in YAML.
+        case inspect.CustomType(cls=cls) if cls is Interval:
+            return {"anyOf": [{"type": "string", "pattern": INTERVAL}, {"const": 0}]}
         case inspect.CustomType(cls=cls) if cls is Size:
-            # A bare 0 is a number in YAML.
             return {"anyOf": [{"type": "string", "pattern": SIZE}, {"const": 0}]}
     raise AssertionError(kind)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import msgspec
 from msgspec import inspect
 
 from gateway.config.kinds import admits_none_but_no_text, bare, extra, members_of, neutral, places_of_keys, type_of
-from gateway.config.model import Duration
+from gateway.config.model import Duration, Interval, Size
 from gateway.config.problem import Place, Problem, json_path
-from gateway.config.tree import Mapping, Node, Scalar, Sequence, key_position, position
-from gateway.config.units import parse_duration, parse_size
+from gateway.config.tree import Mapping, Node, Scalar, Sequence, Spot, key_position, position
+from gateway.config.units import parse_duration, parse_interval, parse_size
 from gateway.config.words import LONGEST_SHOWN, advice_for, describe, did_you_mean, name_of, one_of, shown
 
 
@@ -137,15 +137,13 @@ class _Reader:
             try:
                 _scalar(Scalar(name, False, 0, 0), bare(kind.key_type))
             except _Unfit:
-                line, column = key_position(self._root, inner)
                 text = f"`{name[:LONGEST_SHOWN]}` must be {describe(kind.key_type)}"
-                self.problems.append(Problem(json_path(inner), line, column, text))
+                self._add(inner, key_position(self._root, inner), text)
             values[name] = self.read(member, kind.value_type, inner)
         return values
 
     def _unknown(self, name: str, fields: Iterable[str], place: Place) -> None:
         inner = (*place, name)
-        line, column = key_position(self._root, inner)
         close = did_you_mean(name, fields)
         elsewhere = places_of_keys().get(name, ())
         if close is not None:
@@ -155,7 +153,7 @@ class _Reader:
             hint = "it belongs at " + " or ".join(f"`{each}`" for each in elsewhere[:2])
         else:
             hint = "known here: " + ", ".join(fields)
-        self.problems.append(Problem(json_path(inner), line, column, f"unknown key `{name[:LONGEST_SHOWN]}`", hint))
+        self._add(inner, key_position(self._root, inner), f"unknown key `{name[:LONGEST_SHOWN]}`", hint)
 
     def _wrong(self, node: Node, kind: inspect.Type, place: Place, wants: str = "") -> object:
         seen = [bare(member) for member in members_of(kind)]
@@ -187,8 +185,13 @@ class _Reader:
         return neutral(kind)
 
     def _note(self, place: Place, text: str, hint: str = "") -> None:
-        line, column = position(self._root, place)
-        self.problems.append(Problem(json_path(place), line, column, text, hint))
+        self._add(place, position(self._root, place), text, hint)
+
+    def _add(self, place: Place, spot: Spot, text: str, hint: str = "") -> None:
+        self.problems.append(Problem(json_path(place), spot.line, spot.column, text, hint, file=spot.file))
+
+
+_UNITS: dict[type, Callable[[str], object]] = {Duration: parse_duration, Interval: parse_interval, Size: parse_size}
 
 
 class _Unfit(Exception):
@@ -210,7 +213,7 @@ def _scalar(scalar: Scalar, kind: inspect.Type) -> object:
                     return value
             raise _Unfit
         case inspect.CustomType(cls=cls):
-            return parse_duration(text) if cls is Duration else parse_size(text)
+            return _UNITS[cls](text)
         case inspect.BoolType():
             if text.lower() not in ("true", "false"):
                 raise _Unfit

@@ -52,12 +52,24 @@ def listen_host(text: str) -> str:
     return text.rpartition(":")[0].strip("[]")
 
 
+def listen_port(text: str) -> str:
+    return text.rpartition(":")[2]
+
+
 def is_loopback(host: str) -> bool:
     """Can only this machine reach it, as far as the name tells?"""
     if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_every_address(host: str) -> bool:
+    """`0.0.0.0` and `::`: all addresses of the machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
 
@@ -273,7 +285,7 @@ def jsonpath_problem(text: str) -> str | None:
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Does every model that matches `other` match `pattern` as well? `*` is any text; all else is literal."""
+    """Does every name that matches `other` match `pattern` as well? `*` is any text; all else is literal."""
     regex = ".*".join(re.escape(piece) for piece in pattern.split("*"))
     # Taking `*` in `other` for a letter is sound: what matches it here, matches whatever stands there.
     return re.fullmatch(regex, other, re.DOTALL) is not None

@@ -1,12 +1,12 @@
-"""The tree of a routes file: scalars, sequences and mappings that know their line and column, and ways to find them.
+"""The tree of a routes file: scalars, sequences and mappings that know their file, line and column, and ways to find them.
 
-Types are not decided here: a scalar keeps its text, and says what YAML 1.2's core schema takes it for.
+A tree may be put together from several files. Types are not decided here: a scalar keeps its text, and says what YAML 1.2's core schema takes it for.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Scalar(msgspec.Struct, frozen=True):
     plain: bool
     line: int
     column: int
+    file: str = ""
     sources: tuple[str, ...] = ()
     empty: bool = False
 
@@ -44,15 +45,17 @@ class Sequence(msgspec.Struct, frozen=True):
     items: tuple[Node, ...]
     line: int
     column: int
+    file: str = ""
 
 
 class Mapping(msgspec.Struct, frozen=True):
-    """`keys` has the line and column of each key."""
+    """`keys` has the line and column of each key; its file is that of its member."""
 
     members: dict[str, Node]
     keys: dict[str, tuple[int, int]]
     line: int
     column: int
+    file: str = ""
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -76,22 +79,30 @@ def find(root: Node, place: Place) -> Node | None:
     return node
 
 
-def position(root: Node, place: Place) -> tuple[int, int]:
-    """Line and column to point at: the value if it is a scalar, else its key; the nearest outer place if not written."""
+class Spot(NamedTuple):
+    """Where something stands; `line` and `column` count from 1."""
+
+    line: int
+    column: int
+    file: str
+
+
+def position(root: Node, place: Place) -> Spot:
+    """Where to point at: the value if it is a scalar, else its key; the nearest outer place if not written."""
     node = find(root, place)
     if node is None:
         return position(root, place[:-1])
     if isinstance(node, Scalar) and (node.text or not node.plain):
-        return node.line, node.column
+        return Spot(node.line, node.column, node.file)
     return key_position(root, place)
 
 
-def key_position(root: Node, place: Place) -> tuple[int, int]:
-    """Line and column of the key at this place; of the node itself where it has no key."""
+def key_position(root: Node, place: Place) -> Spot:
+    """Where the key at this place is; the node itself where it has no key."""
     node = find(root, place)
     if node is None:
         return position(root, place[:-1])
     outer = find(root, place[:-1]) if place else None
     if isinstance(outer, Mapping) and isinstance(place[-1], str):
-        return outer.keys.get(place[-1], (node.line, node.column))
-    return node.line, node.column
+        return Spot(*outer.keys.get(place[-1], (node.line, node.column)), node.file)
+    return Spot(node.line, node.column, node.file)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from gateway.config.model import Duration, Size
+from gateway.config.model import Duration, Interval, Size
 
 DURATION = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"
+INTERVAL = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)|0)$"
 SIZE = r"^([0-9]+(B|KiB|MiB|GiB|TiB)|0)$"
 DURATION_WANTED = "a duration like `250ms`, `5s`, `10m`, `24h` or `7d`"
+INTERVAL_WANTED = "a duration like `250ms`, `5s` or `10m`, or 0"
 SIZE_WANTED = "a size like `512B`, `64KiB`, `10MiB` or `1GiB`"
 
 # Decimals: 0.001 is no binary fraction, and a duration should come back as it was written.
@@ -35,6 +37,16 @@ def parse_duration(text: str) -> Duration:
     return Duration(seconds)
 
 
+def parse_interval(text: str) -> Interval:
+    """Seconds; 0 without a unit says never. Raises ValueError saying what would be right."""
+    if text == "0":
+        return Interval(0)
+    try:
+        return Interval(parse_duration(text))
+    except ValueError:
+        raise ValueError(INTERVAL_WANTED) from None
+
+
 def parse_size(text: str) -> Size:
     """Bytes. Raises ValueError saying what would be right."""
     found = re.fullmatch(SIZE, text) if len(text) <= _LENGTH else None
@@ -48,7 +60,9 @@ def parse_size(text: str) -> Size:
 
 
 def write_duration(seconds: float) -> str:
-    """The shortest exact way to write it in whole units, else milliseconds with decimals."""
+    """The shortest exact way to write it in whole units, else milliseconds with decimals; 0 for never."""
+    if seconds == 0:
+        return "0"
     exact = Decimal(repr(float(seconds)))
     for unit in ("d", "h", "m", "s"):
         count = exact / _SECONDS[unit]

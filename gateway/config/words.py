@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from msgspec import inspect
 
 from gateway.config.kinds import bare, extra, members_of
-from gateway.config.model import Duration
+from gateway.config.model import Duration, Interval, Size
 from gateway.config.problem import Place
-from gateway.config.tree import Mapping, Node, Scalar, Sequence
-from gateway.config.units import DURATION_WANTED, SIZE_WANTED
+from gateway.config.tree import Mapping, Node, Scalar, Sequence, Spot
+from gateway.config.units import DURATION_WANTED, INTERVAL_WANTED, SIZE_WANTED
 
 SECRET_KEYS = frozenset({"key", "api_key", "token", "digest_key", "headers", "url", "proxy", "options"})
 LONGEST_SHOWN = 40
+_WANTED = {Duration: DURATION_WANTED, Interval: INTERVAL_WANTED, Size: SIZE_WANTED}
 _NOT_BOOLEANS = frozenset({"on", "off", "yes", "no", "y", "n"})
 
 
@@ -38,7 +39,7 @@ def describe(kind: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return one_of(values)
         case inspect.CustomType(cls=cls):
-            return DURATION_WANTED if cls is Duration else SIZE_WANTED
+            return _WANTED[cls]
         case inspect.VarTupleType():
             return "a list"
         case inspect.UnionType() as union:
@@ -84,6 +85,11 @@ def shown(node: Node, place: Place) -> str:
             line = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
             line = line.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
             return f"`{line}`" if plain else f'`"{line}"`'
+
+
+def where(spot: Spot, file: str) -> str:
+    """`line 7`, and of which file, where it is another than `file`."""
+    return f"line {spot.line}" if spot.file == file else f"line {spot.line} of {spot.file}"
 
 
 def name_of(place: Place) -> str:

@@ -28,15 +28,23 @@ _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 class Document(msgspec.Struct, frozen=True):
-    """`root` is None where nothing could be read; `broken` are places that have their problem already."""
+    """`root` is None where nothing could be read, or nothing is there (`empty`: comments at most, which is no problem
+    here); `broken` are places that have their problem already."""
 
     root: Node | None
     problems: list[Problem]
     broken: set[Place]
+    empty: bool = False
 
 
-def parse(data: bytes) -> Document:
-    """Read one document. Never raises: whatever is wrong is among the problems."""
+def parse(data: bytes, name: str = "") -> Document:
+    """Read one document of the file called `name`. Never raises: whatever is wrong is among the problems."""
+    document = _parse(data, name)
+    problems = [msgspec.structs.replace(problem, file=name) for problem in document.problems]
+    return msgspec.structs.replace(document, problems=problems)
+
+
+def _parse(data: bytes, name: str) -> Document:
     text = _decode(data)
     if isinstance(text, Problem):
         return Document(None, [text], set())
@@ -47,8 +55,9 @@ def parse(data: bytes) -> Document:
         return Document(
             None, [Problem("$", line, column, what, 'in double quotes it can be written as "\\u...."')], set()
         )
-    composer = _Composer(text)
-    return Document(composer.compose(), composer.problems, composer.broken)
+    composer = _Composer(text, name)
+    root = composer.compose()
+    return Document(root, composer.problems, composer.broken, empty=root is None and not composer.problems)
 
 
 def _decode(data: bytes) -> str | Problem:
@@ -78,10 +87,11 @@ class _Anchor(msgspec.Struct, frozen=True):
 class _Composer:
     """Builds nodes from events by recursive descent, bounded in depth and in expanded size."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, name: str) -> None:
         self.problems: list[Problem] = []
         self.broken: set[Place] = set()
         self._text = text
+        self._name = name
         self._events: Iterator[events.Event] = iter(yaml.parse(text, Loader=_LOADER))
         # None: the anchor's own node is not finished yet, so an alias to it would contain itself.
         self._anchors: dict[str, _Anchor | None] = {}
@@ -109,11 +119,7 @@ class _Composer:
         except yaml.YAMLError as error:
             self.problems.append(Problem("$", 0, 0, f"not valid YAML: {error}"))
             return None
-        if root is None or (isinstance(root, Scalar) and root.kind() == "null"):
-            hint = "a routes file has at least `version`, `upstreams` and `routes`"
-            self.problems.append(Problem("$", 0, 0, "the file is empty", hint))
-            return None
-        return root
+        return None if isinstance(root, Scalar) and root.kind() == "null" else root
 
     def _next(self) -> events.Event:
         return next(self._events)
@@ -139,9 +145,9 @@ class _Composer:
         node: Node
         match event:
             case events.ScalarEvent(value=text, style=style):
-                node = Scalar(text, plain=style in (None, ""), line=line, column=column)
+                node = Scalar(text, plain=style in (None, ""), line=line, column=column, file=self._name)
             case events.SequenceStartEvent():
-                node = Sequence(self._items(place, depth), line, column)
+                node = Sequence(self._items(place, depth), line, column, self._name)
             case _:
                 node = self._mapping(place, depth, line, column)
         if anchor is not None:
@@ -169,7 +175,7 @@ class _Composer:
                 continue
             members[key] = value
             keys[key] = _start(event)
-        return Mapping(members, keys, line, column)
+        return Mapping(members, keys, line, column, self._name)
 
     def _key(self, event: events.Event, place: Place, depth: int) -> str | None:
         match event:
@@ -198,7 +204,7 @@ class _Composer:
             return anchor.node
         self.broken.add(place)
         line, column = _start(event)
-        return Scalar("", True, line, column)
+        return Scalar("", True, line, column, self._name)
 
     def _grow(self, event: events.Event, place: Place, size: int, depth: int) -> None:
         self._size += size

@@ -27,5 +27,15 @@ DROP_HEADERS: Final = "semgate.drop_headers"
 FINISH: Final = "semgate.finish"
 """() -> bool: shall the answer be read to its end even after the client has left? Asked then, and for every piece."""
 
+CALLER: Final = "semgate.caller"
+"""str: the name of the declared client that calls. Absent: none is declared."""
+
+ACCOUNT: Final = "semgate.account"
+"""Whom the answer of an upstream is put on, where its cost matters. Absent: nobody."""
+
+TRACE: Final = "semgate.trace"
+"""(str) -> headers: called for each try of an upstream, with its name; names in lower case, they go instead of the client's
+own of these names. Absent: there are no traces."""
+
 UPSTREAM: Final = "semgate.upstream"
 """The Target whose answer this is, set by the proxy before it sends the answer's head."""

@@ -34,11 +34,13 @@ class Stage(StrEnum):
     NEAREST = "nearest"
     STORE = "store"
     LOCK = "lock"
+    LIMIT = "limit"
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):
     """A request was answered. `seconds` until the last byte was handed over; `age` of the entry in seconds, `cost` what
-    a hit saved, `kind` how it was found; `client` is a declared client's name."""
+    a hit saved (under a name of the routes file) and `dollars` the same in money (None: no price is known), `kind` how it
+    was found; `client` is a declared client's name."""
 
     route: str
     outcome: Outcome
@@ -53,6 +55,7 @@ class Served(msgspec.Struct, frozen=True, gc=False):
     scope: bytes | None = None
     kind: HitKind | None = None
     client: str | None = None
+    dollars: float | None = None
 
 
 class Timed(msgspec.Struct, frozen=True, gc=False):
@@ -113,17 +116,20 @@ class Limited(msgspec.Struct, frozen=True, gc=False):
 
 
 class Spent(msgspec.Struct, frozen=True, gc=False):
-    """An upstream's answer to a declared client cost this."""
+    """An upstream's answer to a declared client cost this; `dollars` None where no price is known."""
 
     client: str
     cost: Cost
+    dollars: float | None = None
 
 
 class Embedded(msgspec.Struct, frozen=True, gc=False):
-    """A remote embedder was paid for so many tokens."""
+    """A remote embedder was paid for so many tokens; `route` on whose behalf, "" where an operator asked."""
 
     embedder: str
     tokens: int
+    dollars: float = 0.0
+    route: str = ""
 
 
 Event: TypeAlias = (

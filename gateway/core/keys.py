@@ -55,6 +55,12 @@ class Keyer:
         digest.update(frame(*parts))
         return digest.digest()
 
+    @property
+    def fingerprint(self) -> bytes:
+        """16 bytes that are equal where all digests are: same key, namespace, route, rule of extraction and upstream.
+        They tell nothing of the key. (No request has a partition of one part.)"""
+        return self.partition(b"fingerprint")[:16]
+
     def apart(self, subject: Subject) -> Subject:
         """The same question in a partition for its own form only: for answers that cannot be turned into the other."""
         assert subject.wanted is not None

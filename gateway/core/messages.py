@@ -54,6 +54,8 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     NOT_EQUIVALENT = "not-equivalent"
     STORE_BUSY = "store-busy"
+    TAGS = "tags"
+    PURGED = "purged"
 
 
 class Source(StrEnum):
@@ -90,7 +92,8 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     """Scope + partition (all that must be equal) + text (what may be similar), and the keys made of them.
 
     Nothing is embedded where the request is exact-only. `wanted` is None on a route that does not say how a stream is
-    asked for: there an answer is replayed in the form it came in.
+    asked for: there an answer is replayed in the form it came in. `tags` are what the request says to purge its answer
+    by, fit to be stored or not; they are no part of any key.
     """
 
     scope: bytes
@@ -100,10 +103,12 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     exact_only: bool
     model: str | None
     wanted: Wanted | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Cost(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What an answer cost its first asker, in tokens, and the model it is counted under (a name from the routes file)."""
+    """What an answer cost its first asker, in tokens, and the model: as the request named it, or, in an event, under the
+    name that it is counted under (see `prices`)."""
 
     model: str = ""
     prompt: int = 0
@@ -114,7 +119,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     """A stored response, whole. `headers` are already the replay allow-list, `body` is decoded (no content-encoding).
 
     `stale` is how many seconds after `expires_at` it may still be of use, `pace` when its pieces came (see `pace`),
-    `compressed` whether the upstream sent it so, `usage_asked` whether its request wanted usage in the stream.
+    `compressed` whether the upstream sent it so, `usage_asked` whether its request wanted usage in the stream, `tags` what
+    it can be purged by.
     """
 
     id: str
@@ -134,10 +140,12 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     pace: bytes = b""
     compressed: bool = False
     usage_asked: bool = False
+    tags: tuple[str, ...] = ()
 
     def size(self) -> int:
         """Bytes this entry is counted as wherever entries are bounded by bytes (512 stands for the object itself)."""
-        return len(self.body) + len(self.pace) + sum(len(name) + len(value) for name, value in self.headers) + 512
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.body) + len(self.pace) + headers + sum(map(len, self.tags)) + 512
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):

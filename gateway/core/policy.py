@@ -5,7 +5,6 @@ Nothing is forwarded, stored or read here. A new rule belongs here if two fronts
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from enum import Enum
 
@@ -22,7 +21,8 @@ from gateway.core.streams import Event, form_of, last_data, split
 HANDLED_VARY = frozenset({"accept-encoding"})
 # A part of an answer is never the answer, whatever `keep.status` says.
 PARTIAL = 206
-OTHER_MODEL = "other"
+LONGEST_MODEL = 256
+"""Characters of a model's name that are remembered; no API has longer ones, and clients may send what they like."""
 # Answers that say that the upstream failed (RFC 5861, 4).
 FAILURES = frozenset({500, 502, 503, 504})
 
@@ -61,18 +61,6 @@ class KeepRule(msgspec.Struct, frozen=True):
     terminal: tuple[Terminal, ...] = ()
 
 
-class ModelPattern(msgspec.Struct, frozen=True):
-    """One of a route's `models`: as written, and as it matches (`*`: any characters; case matters)."""
-
-    text: str
-    pattern: re.Pattern[str]
-
-
-def compile_model(text: str) -> ModelPattern:
-    literals = (re.escape(literal) for literal in text.split("*"))
-    return ModelPattern(text, re.compile(".*".join(literals), re.DOTALL))
-
-
 class CachePolicy(msgspec.Struct, frozen=True):
     """One route's rules. `hit` is a cosine similarity, `top_k` a count of candidates; `ttl` and the two stale windows
     (RFC 5861) are seconds."""
@@ -82,7 +70,6 @@ class CachePolicy(msgspec.Struct, frozen=True):
     ttl: float
     keep: KeepRule
     allowed: AllowedWishes
-    models: tuple[ModelPattern, ...] = ()
     prompt_tokens: JsonPath | None = None
     completion_tokens: JsonPath | None = None
     stale_if_error: float = 0.0
@@ -229,11 +216,10 @@ def _ends(terminal: Terminal, last: Event, holder: list[object]) -> bool:
 
 
 def read_cost(policy: CachePolicy, model: str | None, holders: list[list[object]]) -> Cost:
-    """What this answer cost: in a stream, what was said last. Models that no pattern of the route names are counted as
-    OTHER_MODEL: a client's words must not become labels."""
-    named = [each.text for each in policy.models if model is not None and each.pattern.fullmatch(model)]
+    """What this answer cost: in a stream, what was said last. The model is as the request named it; the name that it is
+    counted under is the tariff's to say (`prices`)."""
     prompt, completion = _tokens(policy.prompt_tokens, holders), _tokens(policy.completion_tokens, holders)
-    return Cost(named[0] if named else OTHER_MODEL, prompt, completion)
+    return Cost((model or "")[:LONGEST_MODEL], prompt, completion)
 
 
 def _tokens(path: JsonPath | None, holders: list[list[object]]) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gateway.core.events import Event
     from gateway.core.messages import Candidate, Entry, Form, Headers, Reason, Source, Vector
+    from gateway.core.quota import Limits, Usage
 
 
 class ExactStore(Protocol):
@@ -41,12 +42,19 @@ class ExactStore(Protocol):
 class EntryStore(ExactStore, Protocol):
     """PostgreSQL: entries by exact key and by nearness within one partition, for one embedding space."""
 
+    @property
+    def space(self) -> str | None:
+        """The name of the embedding space; None while it is not known."""
+
     async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
         """Up to k unexpired entries of the partition, nearest first. The first carries its entry if at `load_at`
         similarity or above. `now` as in `get`: less the route's stale window. Raises StoreError."""
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         """One unexpired entry by id. Raises StoreError."""
+
+    async def vector(self, entry_id: str) -> Vector | None:
+        """The vector of one entry, b"" where it has none; None where there is no such entry. Raises StoreError."""
 
     async def keep(self, entry: Entry, question: str, vector: Vector | None) -> None:
         """Store the row in one write; a vector of None makes it findable by its exact key only. Raises StoreError."""
@@ -111,3 +119,22 @@ class Locks(Protocol):
 
     async def release(self, key: bytes, token: bytes) -> None:
         """Give it back; another's lock stays."""
+
+
+class Counters(Protocol):
+    """What declared clients used in the last minute, the same for all processes. Every method may raise StoreError."""
+
+    async def admit(self, client: str, limits: Limits) -> Usage:
+        """Count one request if the client is not over its requests or tokens, looking and counting at once."""
+
+    async def add(self, client: str, tokens: int) -> None:
+        """Count what an answer cost."""
+
+
+class Spending(Protocol):
+    """The dollars that declared clients spent in a month (`2026-11`), over restarts. Every method may raise StoreError."""
+
+    async def spent(self, client: str, month: str) -> float: ...
+
+    async def spend(self, client: str, month: str, dollars: float) -> float:
+        """Book it; what the month comes to with it."""

@@ -12,10 +12,12 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from gateway.core.body import Document
+from gateway.core.body import Document, Unreadable, parse
 from gateway.core.extract import (
     Body,
+    Extractor,
     Extractors,
+    Header,
     Query,
     as_bytes,
     first_value,
@@ -24,6 +26,7 @@ from gateway.core.extract import (
 )
 from gateway.core.keys import PLACEHOLDER, Keyer, canonical
 from gateway.core.messages import Reason, Request, Subject, Wanted
+from gateway.core.tags import read_tags
 
 if TYPE_CHECKING:
     from gateway.core.dialects.base import Dialect
@@ -41,7 +44,8 @@ CLIENT = "client"
 class Rule(msgspec.Struct, frozen=True):
     """How one route reads requests. `scope` is PUBLIC, CLIENT or extractors that must all have a value; `reads_body` is
     what the function of that name says of the rest. With a `dialect` a question is the same whether it asks for a stream
-    or not. `serves` are the forms that are looked up: single answers (False), streams (True)."""
+    or not. `serves` are the forms that are looked up: single answers (False), streams (True); `tags` is what entries can
+    be purged by."""
 
     scope: str | Extractors
     query: Extractors
@@ -57,6 +61,7 @@ class Rule(msgspec.Struct, frozen=True):
     reads_body: bool
     dialect: Dialect | None = None
     serves: tuple[bool, ...] = (False, True)
+    tags: Extractors = ()
 
 
 def reads_body(scope: str | Extractors, ignore: tuple[JsonPath, ...], *read: Extractors) -> bool:
@@ -76,10 +81,12 @@ class Text(msgspec.Struct, gc=False):
     pure: bool
 
 
-def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document) -> Subject | Reason:
+def read_subject(
+    rule: Rule, keyer: Keyer, request: Request, document: Document, scope: bytes | None = None
+) -> Subject | Reason:
     """Subject of a request, or the reason to bypass the cache. Consumes the document: the text and the ignored members
-    are taken out of it."""
-    if rule.scope == CLIENT and request.client is None:
+    are taken out of it. `scope`: an operator's, in place of the request's own."""
+    if scope is None and rule.scope == CLIENT and request.client is None:
         return Reason.NO_SCOPE  # known without reading the body
     if rule.reads_body and document.reason is not None:
         return document.reason
@@ -89,7 +96,7 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
     wanted = _read_wanted(rule, request, holder)
     if isinstance(wanted, Reason):
         return wanted
-    scope = _read_scope(rule, keyer, request, holder)
+    scope = scope or _read_scope(rule, keyer, request, holder)
     if scope is None:
         return Reason.NO_SCOPE
     text = _read_text(rule.query, request, holder)
@@ -102,6 +109,7 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
     if text.pure and not any(piece.strip() for piece in text.pieces):
         return Reason.NO_TEXT
     model = first_value(rule.model, request, holder)
+    tags = read_tags(rule.tags, request, holder) if rule.tags else ()
     if not exact_only:
         for container, key in text.places:
             container[key] = PLACEHOLDER  # type: ignore[index]
@@ -126,6 +134,7 @@ def read_subject(rule: Rule, keyer: Keyer, request: Request, document: Document)
         exact_only=exact_only,
         model=None if model is None else str(model),
         wanted=wanted,
+        tags=tags,
     )
 
 
@@ -184,6 +193,41 @@ def _read_scope(rule: Rule, keyer: Keyer, request: Request, holder: list[object]
             return None
         parts += [extractor.text.encode(), len(values).to_bytes(8, "big"), *(as_bytes(value) for value in values)]
     return keyer.scope(*parts)
+
+
+def scopes_named(rule: Rule, keyer: Keyer, values: list[str]) -> tuple[bytes, ...]:
+    """The scopes that an operator may mean by these values, one for each extractor of the route: `public` on a public
+    route, a client's name under `scope: client`. The likeliest first, as a body may have said `7` or `"7"`; none where so
+    many values are no scope of this route."""
+    if rule.scope == PUBLIC:
+        return (keyer.scope(b"public"),) if values == [PUBLIC] else ()
+    if rule.scope == CLIENT:
+        return (keyer.scope(b"client", values[0].encode()),) if len(values) == 1 else ()
+    if len(values) != len(rule.scope):
+        return ()
+    listed: list[list[bytes]] = [[b"extracted"]]
+    for extractor, value in zip(rule.scope, values, strict=True):
+        assert not isinstance(extractor, str)
+        one = [extractor.text.encode(), (1).to_bytes(8, "big")]
+        listed = [[*parts, *one, meant] for parts in listed for meant in _meanings(extractor, value)]
+    return tuple(keyer.scope(*parts) for parts in listed)
+
+
+def _meanings(extractor: Extractor, text: str) -> list[bytes]:
+    """The values that somebody may write like this: in a body the number or boolean as well, in a header its bytes."""
+    meant: list[object] = [text]
+    match extractor:
+        case Body():
+            try:
+                value = parse(text.encode())
+            except Unreadable:
+                value = None
+            meant += [value] if isinstance(value, (bool, int, float)) else []
+        case Header():
+            meant = [text.encode().decode("latin-1"), *([] if text.isascii() else meant)]
+        case _:
+            pass
+    return [as_bytes(each) for each in meant]
 
 
 def _read_text(query: Extractors, request: Request, holder: list[object] | None) -> Text:

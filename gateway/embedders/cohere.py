@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from gateway.embedders.remote import check_size, header_safe, place, refusal
+from gateway.embedders.remote import OnTokens, check_size, header_safe, place, refusal, unpaid
 from gateway.embedders.vector import NORMALISER, unit
 from gateway.errors import EmbedError
 
@@ -25,8 +25,17 @@ class _Embeddings(msgspec.Struct):
     floats: list[list[float]] = msgspec.field(name="float")
 
 
+class _Billed(msgspec.Struct):
+    input_tokens: float = 0.0
+
+
+class _Meta(msgspec.Struct):
+    billed_units: _Billed | None = None
+
+
 class _Answer(msgspec.Struct):
     embeddings: _Embeddings
+    meta: _Meta | None = None
 
 
 class CohereEmbedder:
@@ -40,6 +49,7 @@ class CohereEmbedder:
         window: most tokens of a text.
         connections: calls in flight at once; further ones wait.
         timeout: seconds until a call is given up.
+        on_tokens: told what each call cost in tokens, where the answer says so.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class CohereEmbedder:
         window: int = 128000,
         connections: int = 16,
         timeout: float = 1.0,
+        on_tokens: OnTokens = unpaid,
     ) -> None:
         self._model = model
         self._headers = {"Authorization": f"Bearer {header_safe(api_key)}"}
@@ -60,6 +71,7 @@ class CohereEmbedder:
         self._window = window
         self._connections = connections
         self._timeout = timeout
+        self._on_tokens = on_tokens
         self._who = f"cohere embedder {model!r} at {place(base_url)}"
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -118,6 +130,9 @@ class CohereEmbedder:
         if response.status >= 400:
             raise refusal(self._who, response.status, body.decode(errors="replace"))
         try:
-            return msgspec.json.decode(body, type=_Answer).embeddings.floats[0]
+            answer = msgspec.json.decode(body, type=_Answer)
+            if answer.meta is not None and answer.meta.billed_units is not None:
+                self._on_tokens(int(answer.meta.billed_units.input_tokens))
+            return answer.embeddings.floats[0]
         except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
             raise EmbedError(f"{self._who} sent an answer that is not that of Cohere's API") from None

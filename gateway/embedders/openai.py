@@ -11,7 +11,16 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from gateway.embedders.remote import check_size, check_usage, header_safe, place, read_embedding, refusal
+from gateway.embedders.remote import (
+    OnTokens,
+    check_size,
+    check_usage,
+    header_safe,
+    place,
+    read_embedding,
+    refusal,
+    unpaid,
+)
 from gateway.embedders.vector import NORMALISER, unit
 from gateway.errors import EmbedError
 
@@ -34,6 +43,7 @@ class OpenAIEmbedder:
         window: most tokens of a text.
         connections: calls in flight at once; further ones wait.
         timeout: seconds until a call is given up.
+        on_tokens: told what each call cost in tokens, where the answer says so.
     """
 
     def __init__(
@@ -46,6 +56,7 @@ class OpenAIEmbedder:
         window: int = 8191,
         connections: int = 16,
         timeout: float = 1.0,
+        on_tokens: OnTokens = unpaid,
     ) -> None:
         self._model = model
         self._base_url = base_url
@@ -53,6 +64,7 @@ class OpenAIEmbedder:
         self._asked = dimensions
         self._window = window
         self._timeout = timeout
+        self._on_tokens = on_tokens
         self._who = f"openai embedder {model!r} at {place(base_url)}"
         self._line = asyncio.Semaphore(connections)
         self._opening = asyncio.Lock()
@@ -78,6 +90,8 @@ class OpenAIEmbedder:
         check_size(text, self._window)
         async with self._line:
             values, tokens = read_embedding(await self._ask(text))
+        if tokens:
+            self._on_tokens(tokens)
         check_usage(text, self._window, tokens)
         vector = unit(values, self.dimensions)
         self.dimensions = len(vector) // 4

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +35,14 @@ TOO_LONG = re.compile(
 )
 LOOKED_AT = 4096
 CODE = re.compile(r"[a-z][a-z_]{2,40}")
+
+
+OnTokens: TypeAlias = Callable[[int], None]
+"""Told how many tokens were paid for, answer by answer, whatever becomes of it."""
+
+
+def unpaid(tokens: int) -> None:
+    """For those who do not keep accounts."""
 
 
 class _Usage(msgspec.Struct):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from gateway.embedders.remote import check_size, header_safe, place, refusal
+from gateway.embedders.remote import OnTokens, check_size, header_safe, place, refusal, unpaid
 from gateway.embedders.vector import NORMALISER, unit
 from gateway.errors import EmbedError
 
@@ -34,6 +34,7 @@ class VoyageEmbedder:
         window: most tokens of a text.
         connections: calls in flight at once; further ones wait.
         timeout: seconds until a call is given up.
+        on_tokens: told what each call cost in tokens, where the answer says so.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class VoyageEmbedder:
         window: int = 32000,
         connections: int = 16,
         timeout: float = 1.0,
+        on_tokens: OnTokens = unpaid,
     ) -> None:
         self._model = model
         self._api_key = header_safe(api_key)
@@ -54,6 +56,7 @@ class VoyageEmbedder:
         self._window = window
         self._connections = connections
         self._timeout = timeout
+        self._on_tokens = on_tokens
         self._who = f"voyage embedder {model!r}" + (f" at {place(base_url)}" if base_url else "")
         self._opening = asyncio.Lock()
         self._client: AsyncClient | None = None
@@ -101,6 +104,8 @@ class VoyageEmbedder:
         lent = voyageai.aiosession.set(self._session)
         try:
             answer = await self._client.embed([text], model=self._model, truncation=False, output_dimension=self._asked)
+            if answer.total_tokens:
+                self._on_tokens(answer.total_tokens)
             return [float(number) for number in answer.embeddings[0]]
         except voyageai.error.Timeout:
             raise EmbedError(f"{self._who} did not answer within {self._timeout:g} s") from None

@@ -6,7 +6,6 @@ at worst a miss.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -14,20 +13,32 @@ import msgspec
 from gateway.core.body import Document
 from gateway.core.freshness import Wishes
 from gateway.core.keys import Keyer
-from gateway.core.messages import Bypass, Follow, Hit, HitKind, Miss, Reason, Refuse, Request, Source, Verdict
+from gateway.core.messages import Bypass, Entry, Follow, Hit, HitKind, Miss, Reason, Refuse, Request, Source, Verdict
 from gateway.core.policy import CachePolicy
-from gateway.core.recording import Recording
+from gateway.core.purges import Asked
+from gateway.core.recording import Answer, Recording
 from gateway.core.subject import Rule, read_subject
-from gateway.engine.coalesce import Coalescing, Flight, Flights, Head, Seat, Shared
+from gateway.core.tags import answer_tags
+from gateway.engine.coalesce import Flight, Flights, Head, Seat, Shared
 from gateway.engine.elsewhere import Elsewhere
+from gateway.engine.explain import Trace
 from gateway.engine.keep import Keeper
 from gateway.engine.landing import Landing, Landings
 from gateway.engine.search import Query, Search
 from gateway.engine.tiers import Tiers
 
 
+class Warmed(msgspec.Struct, frozen=True):
+    """An answer as an entry, and the text that it is found by; by its very words only where that is `exact_only`."""
+
+    entry: Entry
+    text: str
+    exact_only: bool
+
+
 class RouteCache:
-    """The cache as one route sees it: its rule reads requests, its policy decides, its tiers remember."""
+    """The cache as one route sees it: its rule reads requests, its policy decides, its tiers remember; `flights` and
+    `landings` are what is under way for it, and outlive a reload."""
 
     def __init__(
         self,
@@ -36,7 +47,8 @@ class RouteCache:
         policy: CachePolicy,
         keyer: Keyer,
         tiers: Tiers,
-        coalescing: Coalescing,
+        flights: Flights,
+        landings: Landings,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         self.route = route
@@ -44,34 +56,84 @@ class RouteCache:
         self._rule = rule
         self._keyer = keyer
         self._tiers = tiers
-        self._landings = Landings()
-        self._search = Search(policy, rule.dialect, tiers, self._landings)
+        self._landings = landings
+        self._search = Search(policy, rule.dialect, tiers, landings)
         self._keeper = Keeper(route, policy, tiers)
-        self._flights = Flights(coalescing, time.monotonic)
+        self._flights = flights
         self._elsewhere = elsewhere
 
     async def look_up(self, request: Request, document: Document, wishes: Wishes) -> Verdict:
         """Decide how this request is answered. Consumes the document. Never raises CacheTrouble."""
-        subject = read_subject(self._rule, self._keyer, request, document)
+        asked = self._ask(request, document, wishes)
+        return await self._look_up(asked) if isinstance(asked, Query) else asked
+
+    async def explain(
+        self, request: Request, document: Document, wishes: Wishes, trace: Trace, scope: bytes | None = None
+    ) -> Hit | Miss | Bypass | Refuse:
+        """The same decision, and how it came about; nothing is led, followed, counted or stored. `scope`: in place of what
+        the request says."""
+        asked = self._ask(request, document, wishes, trace, scope)
+        if not isinstance(asked, Query):
+            return asked
+        query, found = await self._find_in_any_form(asked)
+        assert not isinstance(found, Follow)
+        if found is not None:
+            return found
+        return (
+            Refuse(query.reason) if wishes.only_if_cached else Miss(query.reason, None, query.similarity, query.stale)
+        )
+
+    async def warm(
+        self, request: Request, document: Document, wishes: Wishes, answer: Answer, scope: bytes | None = None
+    ) -> Warmed | Reason:
+        """The entry that this answer to this request makes, by the same rules as any; not stored. `scope` as in `explain`."""
+        subject = read_subject(self._rule, self._keyer, request, document, scope)
+        if isinstance(subject, Reason):
+            return subject
+        recording = Recording(subject, self.policy.keep, wishes, request.asked_at, None, embed_later=True)
+        recording.start(answer.status, answer.headers)
+        recording.feed(answer.body)
+        whole = recording.finish()
+        if whole is None:
+            return recording.reason or Reason.INCOMPLETE
+        entry = await self._keeper.make_entry(recording, whole)
+        return entry if isinstance(entry, Reason) else Warmed(entry, subject.text, subject.exact_only)
+
+    def _ask(
+        self,
+        request: Request,
+        document: Document,
+        wishes: Wishes,
+        trace: Trace | None = None,
+        scope: bytes | None = None,
+    ) -> Query | Miss | Bypass | Refuse:
+        """What is to be looked up; or the verdict, where nothing is."""
+        subject = read_subject(self._rule, self._keyer, request, document, scope)
         if isinstance(subject, Reason):
             return Refuse(subject) if wishes.only_if_cached else Bypass(subject)
+        if trace is not None:
+            trace.asked(subject)
         if wishes.no_store:
             return Refuse(Reason.REQUESTED) if wishes.only_if_cached else Miss(Reason.REQUESTED, None, None)
-        query = Query(subject, wishes, request.asked_at)
+        query = Query(subject, wishes, request.asked_at, trace=trace)
         if wishes.no_cache:
             query.reason = Reason.REQUESTED
             return Refuse(query.reason) if wishes.only_if_cached else self._alone(query)
-        return await self._look_up(query)
+        return query
 
-    async def _look_up(self, query: Query) -> Hit | Miss | Follow | Refuse:
+    async def _find_in_any_form(self, query: Query) -> tuple[Query, Hit | Follow | None]:
         found = await self._find(query)
         if found is None and query.reason is Reason.OTHER_FORM:
             # An answer in the other form has the place of these words and cannot be turned into this one.
-            query = Query(self._keyer.apart(query.subject), query.wishes, query.now)
+            query = Query(self._keyer.apart(query.subject), query.wishes, query.now, trace=query.trace)
             found = await self._find(query)
+        return query, found
+
+    async def _look_up(self, query: Query) -> Hit | Miss | Follow | Refuse:
+        query, found = await self._find_in_any_form(query)
         match found:
             case Hit(stale=True) if not query.wishes.only_if_cached:
-                flight = self._flights.renew(query.subject.exact, query.subject.wanted)
+                flight = self._flights.renew(self._asked(query), query.subject.wanted)
                 refresh = None if flight is None else self._recording(query, flight)
                 return msgspec.structs.replace(found, refresh=refresh)
             case Hit() | Follow():
@@ -80,7 +142,7 @@ class RouteCache:
             return Refuse(query.reason)
         if query.wishes.ttl == 0:
             return self._alone(query)  # its answer is not to be kept, so nobody could share it
-        flight = self._flights.lead(query.subject.exact, query.subject.wanted)
+        flight = self._flights.lead(self._asked(query), query.subject.wanted)
         if flight is None:
             return self._follow(query, renewals=True) or self._alone(query)
         return await self._lead(query, flight)
@@ -110,8 +172,16 @@ class RouteCache:
 
     def _follow(self, query: Query, *, renewals: bool = False) -> Follow | None:
         """A renewal is followed only where nothing was found to serve meanwhile."""
+        if query.trace is not None:
+            return None  # an explanation goes along with nobody
+        if self._tiers.purges.newest:
+            self._flights.drop(query.subject.exact, self._tiers.purges.covers)
         seat = None if query.wishes.only_if_cached else self._flights.join(query.subject.exact, renewals=renewals)
         return None if seat is None else Follow(seat, self._alone(query))
+
+    def _asked(self, query: Query) -> Asked:
+        subject = query.subject
+        return Asked(self.route, subject.scope, subject.exact, subject.tags, query.now)
 
     def _alone(self, query: Query) -> Miss:
         """Forward for this request only."""
@@ -131,15 +201,27 @@ class RouteCache:
         subject = recording.subject
         head = await seat.head()
         streams = subject.wanted is None or subject.wanted.stream
-        if head is not None and streams and subject.wanted == seat.wanted and accepts(head):
-            return head
-        entry = await seat.entry()
+        entry = None
+        if head is None or not self._is_void(seat.asked, head):
+            if head is not None and streams and subject.wanted == seat.wanted and accepts(head):
+                return head
+            entry = await seat.entry()
         seat.leave()
+        if entry is not None and await self._tiers.voids(entry):
+            entry = None
         shown = None if entry is None else await self._search.shown(entry, subject)
         if entry is not None and shown is not None:
             return Shared(Hit(entry, shown, HitKind.EXACT, Source.MEMORY, None))
         # Not shared, or not in this form: what the look-up left out, when there was something to follow, is done now.
         return await self._look_up(Query(subject, recording.wishes, recording.asked_at))
+
+    def _is_void(self, asked: Asked, head: Head) -> bool:
+        """Did a purge come before the head did? That may name tags."""
+        purges = self._tiers.purges
+        if asked.asked_at >= purges.newest:
+            return False
+        tags = (*asked.tags, *answer_tags(head.headers))
+        return purges.covers(msgspec.structs.replace(asked, tags=tags))
 
     def landing(self, recording: Recording) -> Landing:
         """To be begun before the recorded answer's last byte is sent, and ended after `keep`."""
@@ -151,6 +233,8 @@ class RouteCache:
         store.used(hit.entry.id, now)
         if hit.stale or hit.kind is not HitKind.EXACT or hit.source is Source.MEMORY:
             return  # a stale one would take the place of its successor
+        if self._tiers.purges.voids(hit.entry) is not False:
+            return  # since it was found
         if self._tiers.memory is not None:
             self._tiers.memory.put_now(hit.entry)
         if hit.source is Source.POSTGRES:

@@ -16,10 +16,11 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.messages import Entry, Form, Headers, Hit, Reason, Wanted
+from gateway.core.purges import Asked
 
 UNCACHEABLE_REMEMBERED = 100_000
 # Why an answer is not kept that say nothing of the answer: the next one may well be shared.
-SHAREABLE = frozenset({Reason.CLIENT_LEFT, Reason.STORE_BUSY, Reason.STORE_TROUBLE})
+SHAREABLE = frozenset({Reason.CLIENT_LEFT, Reason.STORE_BUSY, Reason.STORE_TROUBLE, Reason.PURGED})
 # Bytes that a follower is given at once.
 TOGETHER = 1 << 18
 
@@ -57,7 +58,7 @@ class Flight:
 
     def __init__(
         self,
-        key: bytes,
+        asked: Asked,
         wanted: Wanted | None,
         bounds: Coalescing,
         landed: Callable[[Flight], None],
@@ -65,7 +66,7 @@ class Flight:
         renews: bool,
     ) -> None:
         self.renews = renews
-        self.key = key
+        self.asked = asked
         self.wanted = wanted
         self._bounds = bounds
         self._tell_landed = landed
@@ -152,6 +153,11 @@ class Seat:
         """The form that the followed request asks for."""
         return self._flight.wanted
 
+    @property
+    def asked(self) -> Asked:
+        """What was asked, and when; the answer may have more tags."""
+        return self._flight.asked
+
     def leave(self) -> None:
         self._flight.leave(self)
 
@@ -234,23 +240,32 @@ class Flights:
         flight = self._in_flight.get(key)
         return None if flight is None or (flight.renews and not renewals) else flight.board()
 
-    def lead(self, key: bytes, wanted: Wanted | None) -> Flight | None:
+    def lead(self, asked: Asked, wanted: Wanted | None) -> Flight | None:
         """A new flight for others to follow; None where there is one already, or nobody shall wait for this key."""
-        return self._take_off(key, wanted, renews=False) if self._bounds.followers else None
+        return self._take_off(asked, wanted, renews=False) if self._bounds.followers else None
 
-    def renew(self, key: bytes, wanted: Wanted | None) -> Flight | None:
+    def renew(self, asked: Asked, wanted: Wanted | None) -> Flight | None:
         """A new flight to renew a stale answer, which is served meanwhile; None as with `lead`."""
-        return self._take_off(key, wanted, renews=True)
+        return self._take_off(asked, wanted, renews=True)
 
-    def _take_off(self, key: bytes, wanted: Wanted | None, *, renews: bool) -> Flight | None:
+    def drop(self, key: bytes, is_void: Callable[[Asked], bool]) -> None:
+        """Where a purge covers what is under way, nobody else shall join it, and the next one may lead. Who is on board
+        asked before the purge, and stays."""
+        flight = self._in_flight.get(key)
+        if flight is not None and is_void(flight.asked):
+            del self._in_flight[key]
+
+    def _take_off(self, asked: Asked, wanted: Wanted | None, *, renews: bool) -> Flight | None:
+        key = asked.exact
         if key in self._in_flight or self._uncacheable.get(key, 0.0) > self._clock():
             return None
-        flight = self._in_flight[key] = Flight(key, wanted, self._bounds, self._landed, renews=renews)
+        flight = self._in_flight[key] = Flight(asked, wanted, self._bounds, self._landed, renews=renews)
         return flight
 
     def _landed(self, flight: Flight) -> None:
-        key = flight.key
-        del self._in_flight[key]
+        key = flight.asked.exact
+        if self._in_flight.get(key) is flight:
+            del self._in_flight[key]
         if flight.entry is not None:
             self._uncacheable.pop(key, None)
         if flight.entry is not None or flight.shareable:

@@ -1,8 +1,7 @@
 """A Guard stands before one outside part of the cache (a store, an embedder): a time budget and a breaker.
 
-Late is as good as down. After FAILURES failures in a row the part is skipped for a while, longer each time up to
-LONGEST_PAUSE, then one call at a time may try whether it is back: a slow part costs its budget once in a while, not on
-every request.
+Late is as good as down. After several failures in a row the part is skipped for a while, longer each time, then one
+call at a time may try whether it is back: a slow part costs its budget once in a while, not on every request.
 """
 
 from __future__ import annotations
@@ -11,37 +10,50 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from gateway.core.events import BreakerMoved, Stage, Timed, Trouble
 from gateway.core.ports import Emit
 from gateway.errors import CacheTrouble, TextUnfit
 
-FAILURES = 5
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 15.0
-
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Skipping(msgspec.Struct, frozen=True):
+    """After so many failures in a row a part is skipped, for `pause` seconds first and then twice as long each time, up to
+    `longest`."""
+
+    failures: int = 5
+    pause: float = 0.5
+    longest: float = 15.0
+
+
+USUAL = Skipping()
 
 
 class Guard:
     """`part` is the name in the routes file, `timeout` seconds, `clock` a monotonic clock in seconds. `trouble` is what
     the last call failed with, None after a good one."""
 
-    def __init__(self, part: str, timeout: float, emit: Emit, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, part: str, timeout: float, emit: Emit, clock: Callable[[], float], skipping: Skipping = USUAL
+    ) -> None:
         self.part = part
         self._timeout = timeout
         self._emit = emit
         self._clock = clock
+        self._skipping = skipping
         self.trouble: str | None = None
         self._failures = 0
-        self._pause = FIRST_PAUSE
+        self._pause = self._skipping.pause
         self._closed_until = 0.0
         self._probing = False
 
     @property
     def open(self) -> bool:
         """Is the part being skipped?"""
-        return self._failures >= FAILURES
+        return self._failures >= self._skipping.failures
 
     async def call(self, stage: Stage, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Await `work(...)` within the budget. Raises CacheTrouble: the part's own, lateness, or that it is skipped."""
@@ -75,7 +87,7 @@ class Guard:
             self._emit(BreakerMoved(self.part, open=False))
         self.trouble = None
         self._failures = 0
-        self._pause = FIRST_PAUSE
+        self._pause = self._skipping.pause
 
     def _failed(self, trouble: CacheTrouble) -> None:
         self.trouble = str(trouble)
@@ -83,8 +95,8 @@ class Guard:
         self._emit(Trouble(self.part, str(trouble)))
         if not self.open:
             return
-        if self._failures == FAILURES:
+        if self._failures == self._skipping.failures:
             self._emit(BreakerMoved(self.part, open=True))
         else:
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, self._skipping.longest)
         self._closed_until = self._clock() + self._pause

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gateway.core.events import Kept, NotKept, Stage
-from gateway.core.messages import Cost, Entry, Reason
+from gateway.core.messages import Cost, Entry, Reason, Vector
 from gateway.core.policy import CachePolicy, examine_body, read_cost, stale_time, time_to_live
 from gateway.core.recording import Answer, Recording
 from gateway.core.status import replayable
+from gateway.core.tags import all_tags
 from gateway.errors import CacheTrouble, DecodedTooLarge, Undecodable
 
 if TYPE_CHECKING:
@@ -56,15 +57,11 @@ class Keeper:
             return Reason.STORE_BUSY
         places.free -= 1
         try:
-            if len(answer.body) > EXAMINED_IN_PLACE:
-                examined = await asyncio.to_thread(self._examine, recording, answer)
-            else:
-                examined = self._examine(recording, answer)
-            if isinstance(examined, Reason):
-                return examined
-            entry = self._entry(recording, answer, examined)
-            if entry is None:
-                return Reason.CACHE_CONTROL
+            entry = await self.make_entry(recording, answer)
+            if isinstance(entry, Reason):
+                return entry
+            if self._is_void(entry, recording.vector):
+                return Reason.PURGED
             recording.keep(entry)
             reason = await self._put_everywhere(entry, recording)
         finally:
@@ -72,6 +69,14 @@ class Keeper:
         if reason is None:
             self._tiers.emit(Kept(self._route, len(answer.body)))
         return reason
+
+    async def make_entry(self, recording: Recording, answer: Answer) -> Entry | Reason:
+        """What a whole answer becomes, or why it must not be kept."""
+        if len(answer.body) > EXAMINED_IN_PLACE:
+            examined = await asyncio.to_thread(self._examine, recording, answer)
+        else:
+            examined = self._examine(recording, answer)
+        return examined if isinstance(examined, Reason) else self._entry(recording, answer, examined)
 
     def _examine(self, recording: Recording, answer: Answer) -> Examined | Reason:
         """Decode it, and see whether it is whole and good."""
@@ -89,12 +94,19 @@ class Keeper:
             return holders
         return Examined(body, read_cost(self._policy, recording.subject.model, holders))
 
-    def _entry(self, recording: Recording, answer: Answer, examined: Examined) -> Entry | None:
-        """None where the upstream leaves it no time to live."""
+    def _is_void(self, entry: Entry, vector: Vector | None) -> bool:
+        """Did a purge come while this answer was on its way?"""
+        return self._tiers.purges.covers(entry, vector, self._tiers.postgres[0].space)
+
+    def _entry(self, recording: Recording, answer: Answer, examined: Examined) -> Entry | Reason:
+        """What it becomes; or why not: the upstream leaves it no time to live, or its tags cannot be stored."""
         now = time.time()
         ttl = time_to_live(self._policy, recording.wishes, answer.headers)
         if ttl <= 0:
-            return None
+            return Reason.CACHE_CONTROL
+        tags = all_tags(recording.subject.tags, answer.headers)
+        if tags is None:
+            return Reason.TAGS
         subject = recording.subject
         return Entry(
             id=self._tiers.new_id(),
@@ -114,10 +126,13 @@ class Keeper:
             pace=answer.pace,
             usage_asked=subject.wanted is not None and subject.wanted.usage,
             compressed=any(name == b"content-encoding" and value != b"identity" for name, value in answer.headers),
+            tags=tags,
         )
 
     async def _put_everywhere(self, entry: Entry, recording: Recording) -> Reason | None:
-        """Memory at once, so that who asks the same right away finds it; then the row and Redis, which take their time."""
+        """Memory at once, so that who asks the same right away finds it; then the row and Redis, which take their time. A
+        purge that comes meanwhile takes it out of memory; a row that was faster than the purge could see is passed over by
+        look-ups and removed later (see stores/purge_log)."""
         tiers = self._tiers
         if tiers.memory is not None:
             tiers.memory.put_now(entry)
@@ -127,11 +142,15 @@ class Keeper:
                 vector = await tiers.embed(recording.subject.text)
             except CacheTrouble:
                 vector = None  # found by its exact words only
+            if self._is_void(entry, vector):
+                return Reason.PURGED
         store, _ = tiers.postgres
         try:
             await tiers.storing.call(Stage.STORE, store.keep, entry, recording.subject.text, vector)
             in_postgres = True
         except CacheTrouble:
             in_postgres = False
+        if self._is_void(entry, vector):
+            return Reason.PURGED
         in_redis = await tiers.put_redis(entry)
         return None if tiers.memory is not None or in_postgres or in_redis else Reason.STORE_TROUBLE

@@ -17,6 +17,7 @@ from gateway.core.freshness import Wishes
 from gateway.core.messages import Candidate, Entry, Form, Hit, HitKind, Reason, Source, Subject, Vector
 from gateway.core.policy import CachePolicy, StaleUse, stale_use, threshold, too_old
 from gateway.core.replay import renew, show
+from gateway.engine.explain import GONE, OLDER, OTHER_FORM, Trace
 from gateway.engine.keep import EXAMINED_IN_PLACE
 from gateway.engine.landing import Landings
 from gateway.engine.tiers import Tiers
@@ -25,7 +26,8 @@ from gateway.errors import CacheTrouble, TextUnfit
 
 class Query(msgspec.Struct, gc=False):
     """One look-up on its way. `now` is the time of asking (Unix seconds), `stale` what may be served should the upstream
-    fail, `reason` why nothing was served so far; `embed_later`: the text may have a vector, but has none yet."""
+    fail, `reason` why nothing was served so far; `embed_later`: the text may have a vector, but has none yet; `trace`:
+    somebody wants to know how it came about."""
 
     subject: Subject
     wishes: Wishes
@@ -35,6 +37,7 @@ class Query(msgspec.Struct, gc=False):
     vector: Vector | None = None
     similarity: float | None = None
     embed_later: bool = True
+    trace: Trace | None = None
 
     def blame(self, reason: Reason) -> None:
         """A later reason replaces an earlier one, but for those that say that something was there."""
@@ -56,7 +59,11 @@ class Search:
         entry = self._remembered(query)
         if entry is None and await self._landings.settled(query.subject.partition):
             entry = self._remembered(query)
+        if query.trace is not None:
+            query.trace.looked(Source.MEMORY, entry)
         if entry is None:
+            return None
+        if entry.asked_at < self._tiers.purges.newest and await self._is_void(query, entry, None):
             return None
         if self._goes_as_it_is(entry, query.subject):
             return self._judge(query, entry, entry, HitKind.EXACT, Source.MEMORY, None)  # nearly all exact hits
@@ -87,10 +94,14 @@ class Search:
             store, guard = part
             try:
                 entry = await guard.call(stage, store.get, query.subject.exact, query.now - self._policy.stale)
-            except CacheTrouble:
+            except CacheTrouble as trouble:
                 query.blame(Reason.STORE_TROUBLE)
+                if query.trace is not None:
+                    query.trace.step(stage, str(trouble))
                 continue
-            if entry is not None:
+            if query.trace is not None:
+                query.trace.looked(stage, entry)
+            if entry is not None and not await self._is_void(query, entry, None):
                 hit = await self._serve(query, entry, HitKind.EXACT, store.source, None)
                 if hit is not None or query.reason is Reason.OTHER_FORM:
                     return hit
@@ -104,12 +115,14 @@ class Search:
             return None
         try:
             query.vector = await (ahead or tiers.embed(subject.text))
-        except TextUnfit:
-            _by_words_only(query, Reason.EXACT_ONLY)
+        except TextUnfit as unfit:
+            _by_words_only(query, Reason.EXACT_ONLY, unfit)
             return None
-        except CacheTrouble:
-            _by_words_only(query, Reason.EMBEDDER_TROUBLE)
+        except CacheTrouble as trouble:
+            _by_words_only(query, Reason.EMBEDDER_TROUBLE, trouble)
             return None
+        if query.trace is not None:
+            query.trace.embedded(query.vector)
         at, since = threshold(self._policy, query.wishes), query.now - self._policy.stale
         store, guard = tiers.postgres
         try:
@@ -117,6 +130,8 @@ class Search:
                 Stage.NEAREST, store.nearest, subject.partition, query.vector, self._policy.top_k, at, since
             )
             query.similarity = candidates[0].similarity if candidates else None
+            if query.trace is not None:
+                query.trace.near(candidates, at)
             for candidate in candidates:
                 if candidate.similarity < at:
                     query.blame(Reason.BELOW_THRESHOLD)
@@ -125,8 +140,10 @@ class Search:
                 hit = await self._serve_near(query, candidate, entry)
                 if hit is not None:
                     return hit
-        except CacheTrouble:
+        except CacheTrouble as trouble:
             query.blame(Reason.STORE_TROUBLE)
+            if query.trace is not None:
+                query.trace.step(Stage.NEAREST, str(trouble))
         if query.reason is Reason.OTHER_FORM:  # of other words: the place of these is free
             query.reason = Reason.NO_CANDIDATE
         return None
@@ -134,9 +151,20 @@ class Search:
     async def _serve_near(self, query: Query, candidate: Candidate, entry: Entry | None) -> Hit | None:
         # Stores look within the partition; were one ever to err, the answer would still not be somebody else's.
         if entry is None or entry.partition != query.subject.partition:
+            if query.trace is not None:
+                query.trace.judged(candidate.id, candidate.similarity, GONE)
+            return None
+        if await self._is_void(query, entry, candidate.similarity):
             return None
         source = self._tiers.postgres[0].source
         return await self._serve(query, entry, HitKind.SEMANTIC, source, candidate.similarity)
+
+    async def _is_void(self, query: Query, entry: Entry, similarity: float | None) -> bool:
+        """Has a purge made it void? It may come back from any tier, as long as that has not heard of the purge."""
+        void = await self._tiers.voids(entry)
+        if void and query.trace is not None:
+            query.trace.judged(entry.id, similarity, GONE)
+        return void
 
     async def _serve(
         self, query: Query, entry: Entry, kind: HitKind, source: Source, similarity: float | None
@@ -148,13 +176,19 @@ class Search:
         self, query: Query, entry: Entry, shown: Entry | None, kind: HitKind, source: Source, similarity: float | None
     ) -> Hit | None:
         use = stale_use(self._policy, entry, query.wishes, query.now)
+        if query.trace is not None:
+            query.trace.used(entry.id, similarity, use)
         if use is StaleUse.NONE:
             return None
         if too_old(entry.created_at, query.wishes, query.now):
             query.reason = Reason.TOO_OLD
+            if query.trace is not None:
+                query.trace.judged(entry.id, similarity, OLDER)
             return None
         if shown is None:
             query.blame(Reason.OTHER_FORM)
+            if query.trace is not None:
+                query.trace.judged(entry.id, similarity, OTHER_FORM)
             return None
         hit = Hit(entry, shown, kind, source, similarity, stale=use is not StaleUse.FRESH)
         if use is not StaleUse.IF_ERROR:
@@ -193,7 +227,9 @@ class Search:
         return asyncio.create_task(self._tiers.embed(subject.text))
 
 
-def _by_words_only(query: Query, reason: Reason) -> None:
+def _by_words_only(query: Query, reason: Reason, trouble: CacheTrouble | None = None) -> None:
     if query.reason is Reason.NO_CANDIDATE:
         query.reason = reason
     query.embed_later = False
+    if query.trace is not None:
+        query.trace.step(Stage.EMBED, "these words only: no others are compared" if trouble is None else str(trouble))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Protocol
 
 import msgspec
@@ -11,7 +12,11 @@ from gateway.core.events import Stage
 from gateway.core.messages import Entry, Vector
 from gateway.core.ports import Embedder, Emit, EntryStore, ExactStore
 from gateway.engine.guard import Guard
+from gateway.engine.purges import Purges
 from gateway.errors import CacheTrouble
+
+EMBEDDING_FOR: ContextVar[str] = ContextVar("semgate.embedding_for", default="")
+"""The route whose question is being embedded: embedders know texts only, and somebody has to account for what they cost."""
 
 
 class MemoryTier(Protocol):
@@ -35,7 +40,7 @@ class Places:
 
 
 class Tiers(msgspec.Struct, frozen=True):
-    """`redis` and `embedder` may be absent.
+    """`redis` and `embedder` may be absent; `purges` are those that this process knows of.
 
     `storing` guards rows on their way into PostgreSQL: no client waits for them, so they have more time than look-ups, and
     their being slow says nothing of those. With `embeds_ahead` a text is embedded while PostgreSQL is asked for its exact
@@ -52,11 +57,29 @@ class Tiers(msgspec.Struct, frozen=True):
     decode: Decode
     emit: Emit
     new_id: Callable[[], str]
+    route: str = ""
+    purges: Purges = msgspec.field(default_factory=Purges)
+
+    async def voids(self, entry: Entry) -> bool:
+        """Has a purge made this entry void? Its vector is asked for where that depends on it; without an answer it is."""
+        void = self.purges.voids(entry)
+        if void is not None:
+            return void
+        store, guard = self.postgres
+        try:
+            vector = await guard.call(Stage.POSTGRES_EXACT, store.vector, entry.id)
+        except CacheTrouble:
+            return True
+        if vector is None or self.purges.covers(entry, vector, store.space):
+            return True
+        self.purges.spare(entry)
+        return False
 
     async def embed(self, text: str) -> Vector:
         """Within the embedder's budget; there must be one. Raises CacheTrouble."""
         assert self.embedder is not None
         port, guard = self.embedder
+        EMBEDDING_FOR.set(self.route)
         return await guard.call(Stage.EMBED, port.embed, text)
 
     async def put_redis(self, entry: Entry) -> bool:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from gateway.core.asgi import (
+    ACCOUNT,
     BODY,
+    CALLER,
     DROP_HEADERS,
     UPSTREAM_PATH,
     UPSTREAM_VARIABLES,
@@ -27,11 +29,12 @@ from gateway.core.body import Document
 from gateway.core.connection import named_by_connection
 from gateway.core.extract import Extractors, first_value
 from gateway.core.messages import Reason, Request
-from gateway.core.policy import ModelPattern
+from gateway.core.models import ModelPattern
 from gateway.core.routing import decode_variables
-from gateway.errors import MethodNotAllowed, NoRoute, RequestBroken, RequestTooLarge, SemgateError
+from gateway.engine.allowance import Allowances
+from gateway.errors import Forbidden, MethodNotAllowed, NoRoute, RequestBroken, RequestTooLarge, SemgateError
 from gateway.fronts.asgi import CacheMiddleware
-from gateway.fronts.clients import Clients
+from gateway.fronts.clients import Account, Caller, Client, Clients, announcing, too_many
 from gateway.fronts.patience import Patience
 from gateway.fronts.problem import send_problem
 
@@ -65,7 +68,7 @@ class Admitted(msgspec.Struct, gc=False):
 
 
 class Gate:
-    """`max_request_body` in bytes; routes in the order of the file."""
+    """`max_request_body` in bytes; routes in the order of the file; `allowances` know what clients with limits have left."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Gate:
         clients: Clients,
         max_request_body: int,
         patience: Patience,
+        allowances: Allowances,
     ) -> None:
         self._path = path
         self._by_method: dict[str, list[GatedRoute]] = {}
@@ -83,12 +87,29 @@ class Gate:
         self._clients = clients
         self._limit = max_request_body
         self._patience = patience
+        self._allowances = allowances
         self._by_model = any(route.models for route in routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, variables: dict[str, bytes]) -> None:
         """Answer one request of this path; what is wrong with the request itself becomes problem+json."""
+        asked_at = time.time()
         try:
-            admitted = await self._admit(scope, receive, variables)
+            routes, headers, caller = self._recognise(scope)
+            client = caller.client
+            if (
+                client is not None
+                and client.routes is not None
+                and not client.may_use(*[route.name for route in routes])
+            ):
+                await self._drain_announced(scope, headers, receive)
+                raise self._forbidden(client, "any route of this path")
+            if client is not None and client.limits is not None:
+                standing = await self._allowances.admit(client.name, client.limits)
+                send = announcing(send, standing.headers)
+                if standing.over is not None:
+                    await self._drain_announced(scope, headers, receive)
+                    raise too_many(client, standing.over)
+            admitted = await self._admit(asked_at, routes, headers, caller, scope, receive, variables)
         except SemgateError as error:
             await send_problem(send, error)
             return
@@ -99,19 +120,29 @@ class Gate:
         else:
             await middleware.serve(admitted.request, admitted.document, scope, admitted.receive, send)
 
-    async def _admit(self, scope: Scope, receive: Receive, variables: dict[str, bytes]) -> Admitted:
-        asked_at = time.time()
+    def _recognise(self, scope: Scope) -> tuple[list[GatedRoute], HeaderList, Caller]:
+        """The routes of this method, the headers that go on, and who calls."""
         method = scope["method"]
         routes = self._by_method.get(method)
         if routes is None:
             raise MethodNotAllowed(f"{self._path} does not take {method}", tuple(sorted(self._by_method)))
         headers = _end_to_end(scope["headers"])
-        caller = self._clients.identify(headers)
+        return routes, headers, self._clients.identify(headers)
+
+    async def _admit(
+        self,
+        asked_at: float,
+        routes: list[GatedRoute],
+        headers: HeaderList,
+        caller: Caller,
+        scope: Scope,
+        receive: Receive,
+        variables: dict[str, bytes],
+    ) -> Admitted:
         scope[DROP_HEADERS] = _WISHES if caller.key_header is None else _WISHES | {caller.key_header}
         declared = _declared_length(headers)
         if declared is not None and declared > self._limit:
-            if not any(name == b"expect" for name, _ in headers):  # who expects a word first sends nothing yet
-                await self._drain(receive)
+            await self._drain_announced(scope, headers, receive)
             raise self._too_large()
         body: bytes | None = None
         if self._by_model:
@@ -123,7 +154,7 @@ class Gate:
             more = _has_body(scope["http_version"], declared, headers)
             receive = self._replay([], more, declared, receive)  # streams on, within the server's bounds
         request = Request(
-            method=method,
+            method=scope["method"],
             path=scope["raw_path"],
             query_string=scope["query_string"],
             headers=headers,
@@ -141,10 +172,24 @@ class Gate:
                 route = self._choose(routes, request, document)
             if len(body) > route.max_body:
                 document = None
+        if caller.client is not None:
+            self._put_on(caller.client, route, request, scope)
         request.upstream_path = route.upstream_path(request.path, variables)
         scope[UPSTREAM_PATH] = request.upstream_path
         scope[UPSTREAM_VARIABLES] = variables
         return Admitted(route, request, document, receive)
+
+    def _forbidden(self, client: Client, routes: str) -> Forbidden:
+        self._allowances.forbid(client.name)
+        return Forbidden(f"the client {client.name!r} may not use {routes} (clients.routes)")
+
+    def _put_on(self, client: Client, route: GatedRoute, request: Request, scope: Scope) -> None:
+        """Raises Forbidden where the model chose a route that this client may not use."""
+        if not client.may_use(route.name):
+            raise self._forbidden(client, f"the route {route.name!r}")
+        scope[CALLER] = client.name
+        if client.limits is not None and client.limits.metered:
+            scope[ACCOUNT] = Account(client.name, client.limits, request)
 
     def _choose(self, routes: list[GatedRoute], request: Request, document: Document) -> GatedRoute:
         """The first route whose `models` match (case matters); one without takes any."""
@@ -205,6 +250,12 @@ class Gate:
             return message
 
         return play
+
+    async def _drain_announced(self, scope: Scope, headers: HeaderList, receive: Receive) -> None:
+        """Of a body that is refused unread. Who expects a word first sends nothing yet."""
+        announced = _has_body(scope["http_version"], _declared_length(headers), headers)
+        if announced and not any(name == b"expect" for name, _ in headers):
+            await self._drain(receive)
 
     async def _drain(self, receive: Receive) -> None:
         """Read on for a little: a client that is still sending when the connection closes never sees the answer."""

@@ -7,7 +7,23 @@ from http import HTTPStatus
 import msgspec
 
 from gateway.core.asgi import Send
-from gateway.errors import MethodNotAllowed, NoWebSockets, SemgateError, Unauthorized, UpstreamError, UpstreamResting
+from gateway.core.quota import Limit
+from gateway.errors import (
+    MethodNotAllowed,
+    NoWebSockets,
+    SemgateError,
+    TooManyRequests,
+    Unauthorized,
+    UpstreamError,
+    UpstreamResting,
+)
+
+# By these names the SDKs of OpenAI and others tell a limit that is soon over from one that is not.
+CODES = {
+    Limit.REQUESTS: "rate_limit_exceeded",
+    Limit.TOKENS: "rate_limit_exceeded",
+    Limit.DOLLARS: "insufficient_quota",
+}
 
 
 async def send_problem(send: Send, error: SemgateError, headers: list[tuple[bytes, bytes]] | None = None) -> None:
@@ -20,8 +36,10 @@ async def send_problem(send: Send, error: SemgateError, headers: list[tuple[byte
         extra.append((b"www-authenticate", b'Bearer realm="semgate"'))
     if isinstance(error, NoWebSockets):
         extra += [(b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade")]
-    if isinstance(error, UpstreamResting):
+    if isinstance(error, UpstreamResting | TooManyRequests):
         extra.append((b"retry-after", b"%d" % error.retry_after))
+    if isinstance(error, TooManyRequests) and error.limit == Limit.DOLLARS:
+        extra.append((b"x-should-retry", b"false"))  # SDKs would try again in seconds what is over for days
     head = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(body)),
@@ -40,4 +58,6 @@ def problem_body(error: SemgateError) -> bytes:
     }
     if isinstance(error, UpstreamError):
         members["upstream"] = error.upstream
+    if isinstance(error, TooManyRequests):
+        members |= {"limit": error.limit, "code": CODES[Limit(error.limit)]}
     return msgspec.json.encode(members)

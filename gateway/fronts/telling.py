@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from gateway.core.asgi import HeaderList, Receive, Scope, Send
+from gateway.core.asgi import CALLER, HeaderList, Receive, Scope, Send
 from gateway.core.events import Outcome, Served
 from gateway.core.freshness import age
 from gateway.core.messages import Bypass, Hit, Miss, Refuse, Request
 from gateway.core.ports import Emit
+from gateway.core.prices import Tariff
 from gateway.core.status import Expose, hit_headers, other_headers
 
 
@@ -24,13 +25,14 @@ class Exchange(NamedTuple):
 
 
 class Teller:
-    """`added` are headers that go out with every answer of the route."""
+    """`added` are headers that go out with every answer of the route; `tariff` says what its hits save."""
 
-    def __init__(self, route: str, expose: Expose, added: HeaderList, emit: Emit) -> None:
+    def __init__(self, route: str, expose: Expose, added: HeaderList, emit: Emit, tariff: Tariff | None = None) -> None:
         self._route = route
         self._expose = expose
         self._added = added
         self._emit = emit
+        self._tariff = tariff or Tariff()
 
     def headers(self, verdict: Miss | Bypass | Refuse, *, stored: bool = False, collapsed: bool = False) -> HeaderList:
         """Of an answer that was not stored before."""
@@ -43,6 +45,7 @@ class Teller:
     def stored(self, exchange: Exchange, hit: Hit, outcome: Outcome) -> None:
         """A stored answer went out."""
         entry = hit.entry
+        cost, dollars = self._tariff.count(entry.cost)
         self._emit(
             Served(
                 self._route,
@@ -53,8 +56,11 @@ class Teller:
                 similarity=hit.similarity,
                 age=age(entry.created_at, exchange.request.asked_at),
                 entry=entry.id,
-                cost=entry.cost,
+                cost=cost,
                 scope=entry.scope,
+                kind=hit.kind,
+                client=exchange.scope.get(CALLER),
+                dollars=dollars,
             )
         )
 
@@ -71,5 +77,6 @@ class Teller:
                 reason=verdict.reason,
                 similarity=None if miss is None else miss.similarity,
                 scope=None if recording is None else recording.subject.scope,
+                client=exchange.scope.get(CALLER),
             )
         )

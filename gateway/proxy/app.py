@@ -14,6 +14,7 @@ from gateway.core.asgi import (
     BODY,
     DROP_HEADERS,
     FINISH,
+    TRACE,
     UPSTREAM,
     UPSTREAM_PATH,
     UPSTREAM_VARIABLES,
@@ -112,6 +113,7 @@ class ReverseProxy:
             scope.get(DROP_HEADERS, NOTHING) | introduction.replaced,
             introduction.fields,
             body,
+            scope.get(TRACE),
         )
 
 

@@ -28,6 +28,9 @@ IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
 BREAKS = frozenset((429, 500, 502, 503, 504, 529))
 """Statuses that a breaker counts as failures (529: Anthropic's "overloaded"). Any other answer shows that the upstream is at work."""
 
+# What is replaced where there are traces (W3C Trace Context).
+_TRACE_FIELDS = frozenset((b"traceparent", b"tracestate"))
+
 # Bytes of a path that mean something else in a query.
 _IN_QUERY = {b"&": b"%26", b"+": b"%2B", b"=": b"%3D", b";": b"%3B"}
 
@@ -114,6 +117,9 @@ async def take_answer(targets: tuple[Target, ...], call: Call, variables: dict[s
 async def _try(source: Source, call: Call, era: int, emit: Emit) -> tuple[Answer | Failure, int]:
     """One try, counted and timed; and what `Breaker.succeeded` returned for it."""
     breaker = source.breaker
+    if call.trace is not None:
+        added = [*call.added, *call.trace(source.name)]
+        call = msgspec.structs.replace(call, dropped=call.dropped | _TRACE_FIELDS, added=added)
     started = time.perf_counter()
     try:
         result = await source.ask(call)

@@ -27,10 +27,6 @@ from gateway.proxy.connections import Connector, Usage, tls_context
 from gateway.proxy.forwarding import via
 from gateway.proxy.headers import CONTROL, NOT_FORWARDED, TOKEN, request_headers, response_headers, text
 
-# uvicorn and Node close a connection that was idle for 5 s. Leaving it before they do keeps a request from being
-# written into a closing connection, which for a POST cannot be repaired (RFC 9110, 9.2.2). httpx and the SDKs on it
-# give connections up after 5 s as well, so the gateway reconnects hardly more often than its clients would.
-KEEPALIVE = 4.0
 MAX_HEADER = 65536
 MAX_HEADERS = 1000
 URLS_REMEMBERED = 512
@@ -68,11 +64,15 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     ca: str = ""
     proxy: str = ""
     connections: int = 512
+    # uvicorn and Node close a connection that was idle for 5 s. Leaving it before they do keeps a request from being
+    # written into a closing connection, which for a POST cannot be repaired (RFC 9110, 9.2.2). httpx and the SDKs on it
+    # give connections up after 5 s as well, so the gateway reconnects hardly more often than its clients would.
+    keepalive: float = 4.0
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
     """One request for an upstream. `path` and `query` are raw bytes; `dropped` names headers not to forward, `added` are
-    those that tell who called, names in lower case."""
+    those that tell who called, names in lower case; `trace` as `core.asgi.TRACE` has it."""
 
     method: str
     path: bytes
@@ -81,6 +81,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     dropped: frozenset[bytes]
     added: list[tuple[str, str]]
     body: RequestBody
+    trace: Callable[[str], list[tuple[str, str]]] | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -212,7 +213,7 @@ class Pool:
             raise UpstreamError(f"upstream {self.name!r}: its connections are closed", self.name)
         upstream = self._upstream
         self._session = aiohttp.ClientSession(
-            connector=Connector(limit=upstream.connections, keepalive_timeout=KEEPALIVE, ssl=self._tls),
+            connector=Connector(limit=upstream.connections, keepalive_timeout=upstream.keepalive, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=upstream.connect_timeout, sock_read=upstream.first_byte_timeout

@@ -10,17 +10,20 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 
-import msgspec
-
+from gateway.config import model
 from gateway.config.model import File
 from gateway.config.preset import FilledRoute, fill
+from gateway.core.asgi import App
 from gateway.core.dialects.registry import by_name
 from gateway.core.extract import compile_extractors
 from gateway.core.freshness import AllowedWishes
 from gateway.core.jsonpath import compile_path
 from gateway.core.keys import Keyer, canonical
-from gateway.core.policy import CachePolicy, KeepRule, compile_model, compile_terminal
+from gateway.core.models import compile_model
+from gateway.core.policy import CachePolicy, KeepRule, compile_terminal
 from gateway.core.ports import Emit
+from gateway.core.prices import Prices, Tariff
+from gateway.core.quota import Limits
 from gateway.core.routing import Router, fill_template
 from gateway.core.status import Expose
 from gateway.core.subject import CLIENT, PUBLIC, Rule, reads_body
@@ -28,92 +31,126 @@ from gateway.encodings import decode, encode
 from gateway.engine.cache import RouteCache
 from gateway.engine.coalesce import Coalescing
 from gateway.engine.elsewhere import Elsewhere
-from gateway.engine.tiers import Places, Tiers
+from gateway.engine.tiers import Tiers
 from gateway.fronts.asgi import CacheMiddleware
-from gateway.fronts.clients import Clients
+from gateway.fronts.clients import Client, Clients
 from gateway.fronts.gate import Gate, GatedRoute
+from gateway.fronts.metered import Metered
 from gateway.fronts.patience import Patience
 from gateway.fronts.replay import Replayer
 from gateway.fronts.telling import Teller
 from gateway.proxy.app import ReverseProxy, Target
-from gateway.runtime.resources import LOCAL, Resources, embedder_of
+from gateway.runtime.generation import CompiledRoute, Generation
+from gateway.runtime.models import LOCAL, embedder_of
+from gateway.runtime.parts import Lease
+from gateway.runtime.resources import Resources
 
 
-class Generation(msgspec.Struct, frozen=True):
-    """One compiled routes file."""
-
-    router: Router[Gate]
-    digest: str
-    loaded_at: float
-
-
-def compile_generation(settings: File, digest: str, resources: Resources, emit: Emit) -> Generation:
-    """Compile all routes. Routes of one path share a gate, in the order of the file."""
-    clients = Clients({_key_hash(client.key, client.key_sha256): client.name for client in settings.clients})
-    places = Places(settings.stores.pending)
+def compile_generation(settings: File, digest: str, resources: Resources, lease: Lease, emit: Emit) -> Generation:
+    """Compile all routes. Routes of one path share a gate, in the order of the file. Raises ConfigError."""
+    clients, prices = clients_of(settings), prices_of(settings)
+    routes = {each.name: _compile(settings, fill(each, settings.defaults), resources, emit) for each in settings.routes}
     by_path: dict[str, list[GatedRoute]] = {}
-    for each in settings.routes:
-        route = fill(each, settings.defaults)
-        by_path.setdefault(route.path, []).append(_gated(settings, route, resources, places, emit))
+    for compiled in routes.values():
+        by_path.setdefault(compiled.settings.path, []).append(_gated(settings, compiled, resources, prices, emit))
     limit, patience = settings.server.max_request_body, Patience(settings.server.body_timeout)
-    gates = {path: Gate(path, tuple(routes), clients, limit, patience) for path, routes in by_path.items()}
-    return Generation(Router(gates), digest, time.time())
+    allowances = resources.allowances
+    gates = {path: Gate(path, tuple(gated), clients, limit, patience, allowances) for path, gated in by_path.items()}
+    return Generation(settings, digest, time.time(), Router(gates), routes, resources, lease)
 
 
-def _gated(settings: File, route: FilledRoute, resources: Resources, places: Places, emit: Emit) -> GatedRoute:
-    cache = None if route.mode == "off" else _cache(settings, route, resources, places, emit)
+def clients_of(settings: File) -> Clients:
+    """Who may call."""
+    return Clients({_key_hash(each.key, each.key_sha256): _client(settings, each) for each in settings.clients})
+
+
+def _client(settings: File, client: model.Client) -> Client:
+    """What one client may."""
+    patterns = [compile_model(text).pattern for text in client.routes]
+    named = frozenset(
+        route.name for route in settings.routes if any(pattern.fullmatch(route.name) for pattern in patterns)
+    )
+    most = client.limits
+    limits = Limits(most.requests_per_minute, most.tokens_per_minute, most.dollars_per_month)
+    return Client(client.name, named if patterns else None, None if limits == Limits() else limits)
+
+
+def prices_of(settings: File) -> Prices:
+    """What models cost."""
+    return Prices((pattern, price.prompt, price.completion) for pattern, price in settings.prices.items())
+
+
+def _gated(settings: File, compiled: CompiledRoute, resources: Resources, prices: Prices, emit: Emit) -> GatedRoute:
+    route = compiled.settings
     added = [(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()]
+    tariff = Tariff(compiled.models, prices)
     middleware = CacheMiddleware(
-        ReverseProxy(_targets(settings, route.upstream, resources), emit, resources.introducer),
-        cache,
+        _app(settings, compiled, resources, tariff, emit),
+        compiled.cache,
         buffer=route.response.miss == "buffer",
         finish=route.on_disconnect == "finish",
-        tell=Teller(route.name, Expose(route.response.expose), added, emit),
+        tell=Teller(route.name, Expose(route.response.expose), added, emit, tariff),
         replayer=Replayer(encode, keeps_pace=route.response.pace == "recorded"),
     )
     return GatedRoute(
         name=route.name,
         methods=frozenset(route.methods),
-        models=tuple(compile_model(text) for text in route.models),
+        models=compiled.models,
         model=compile_extractors(route.model),
         max_body=route.max_body,
-        upstream_path=_upstream_path(route),
+        upstream_path=upstream_path_of(route),
         middleware=middleware,
     )
 
 
-def _cache(settings: File, route: FilledRoute, resources: Resources, places: Places, emit: Emit) -> RouteCache:
+def _app(settings: File, compiled: CompiledRoute, resources: Resources, tariff: Tariff, emit: Emit) -> App:
+    """The proxy; metered where its answers tell tokens, and somebody has a limit of them or of dollars."""
+    proxy = ReverseProxy(_targets(settings, compiled.settings.upstream, resources), emit, resources.introducer)
+    policy, limits = compiled.policy, [client.limits for client in settings.clients]
+    if policy.prompt_tokens is None and policy.completion_tokens is None:
+        return proxy
+    if all(each.tokens_per_minute is None and each.dollars_per_month is None for each in limits):
+        return proxy
+    return Metered(proxy, policy, compiled.rule.model, tariff, decode, resources.allowances)
+
+
+def _compile(settings: File, route: FilledRoute, resources: Resources, emit: Emit) -> CompiledRoute:
+    rule, policy = rule_of(route), policy_of(route)
+    models = tuple(compile_model(text) for text in route.models)
+    namespace = settings.server.namespace.encode()
+    keyer = Keyer(resources.key, namespace, route.name.encode(), _rule_digest(route), route.upstream.encode())
+    if route.mode == "off":
+        return CompiledRoute(route, rule, policy, keyer, models=models)
     name = embedder_of(settings, route)
     redis = resources.redis.get(route.at_rest)
+    entries = resources.entries[name, route.at_rest]
     tiers = Tiers(
         memory=resources.memory,
         redis=None if redis is None else (redis, resources.redis_guard),
-        postgres=(resources.entries[name, route.at_rest], resources.postgres_guard),
+        postgres=(entries, resources.postgres_guard),
         storing=resources.storing_guard,
         embedder=resources.embedders[name] if name else None,
         embeds_ahead=bool(name) and isinstance(settings.embedders[name], LOCAL),
-        places=places,
+        places=resources.places,
         decode=decode,
         emit=emit,
         new_id=_new_id,
-    )
-    keyer = Keyer(
-        resources.key,
-        settings.server.namespace.encode(),
-        route.name.encode(),
-        _rule_digest(route),
-        route.upstream.encode(),
+        route=route.name,
+        purges=resources.purging.purges,
     )
     coalesce = route.coalesce
-    return RouteCache(
+    bounds = Coalescing(coalesce.followers, coalesce.release, coalesce.uncacheable, route.keep.max_body)
+    cache = RouteCache(
         route.name,
-        rule_of(route),
-        policy_of(route),
+        rule,
+        policy,
         keyer,
         tiers,
-        Coalescing(coalesce.followers, coalesce.release, coalesce.uncacheable, route.keep.max_body),
+        resources.flights(route.name, bounds),
+        resources.landings(route.name),
         _elsewhere(settings, route, resources),
     )
+    return CompiledRoute(route, rule, policy, keyer, cache, tiers, entries, models)
 
 
 def _elsewhere(settings: File, route: FilledRoute, resources: Resources) -> Elsewhere | None:
@@ -128,7 +165,7 @@ def rule_of(route: FilledRoute) -> Rule:
     scope = route.scope[0] if route.scope in ((PUBLIC,), (CLIENT,)) else compile_extractors(route.scope)
     query, model, role = (compile_extractors(each) for each in (route.query, route.model, route.role))
     stream, bypass, exact_if = (compile_extractors(each) for each in (route.stream, route.bypass, route.exact_if))
-    ignore = tuple(compile_path(text) for text in route.vary.ignore)
+    ignore, tags = tuple(compile_path(text) for text in route.vary.ignore), compile_extractors(route.tags)
     return Rule(
         scope=scope,
         query=query,
@@ -143,7 +180,8 @@ def rule_of(route: FilledRoute) -> Rule:
         exact_only=route.match == "exact",
         dialect=by_name(route.dialect) if route.dialect else None,
         serves={"auto": (False, True), "single": (False,), "stream": (True,)}[route.response.hit],
-        reads_body=reads_body(scope, ignore, query, model, role, stream, bypass, exact_if),
+        reads_body=reads_body(scope, ignore, query, model, role, stream, bypass, exact_if, tags),
+        tags=tags,
     )
 
 
@@ -192,7 +230,6 @@ def policy_of(route: FilledRoute) -> CachePolicy:
             threshold_min=None if allow.threshold is None else allow.threshold.min,
             ttl_max=None if allow.ttl is None else allow.ttl.max,
         ),
-        models=tuple(compile_model(text) for text in route.models),
         prompt_tokens=compile_path(route.usage.prompt) if route.usage.prompt else None,
         completion_tokens=compile_path(route.usage.completion) if route.usage.completion else None,
         stale_if_error=float(route.stale_if_error or 0),
@@ -210,7 +247,7 @@ def _targets(settings: File, name: str, resources: Resources) -> tuple[Target, .
     )
 
 
-def _upstream_path(route: FilledRoute) -> Callable[[bytes, dict[str, bytes]], bytes]:
+def upstream_path_of(route: FilledRoute) -> Callable[[bytes, dict[str, bytes]], bytes]:
     if route.upstream_path is not None:
         template = route.upstream_path
         return lambda _raw, variables: fill_template(template, variables)

@@ -31,6 +31,15 @@ class RouteEntries:
         self._space: Space | None = EXACT if embedder is None else None
         self._store: PgVectorStore | None = self._in(EXACT) if embedder is None else None
 
+    @property
+    def space(self) -> str | None:
+        """Its name, by which purges by similarity know whether their vectors can be compared with those here."""
+        return None if self._space is None else self._space.identity
+
+    def known_space(self) -> Space:
+        """Raises StoreError while it is not known."""
+        return self._space or self._choose_space()
+
     async def get(self, exact: bytes, now: float) -> Entry | None:
         return await (self._store or self._choose()).get(exact, now)
 
@@ -42,6 +51,9 @@ class RouteEntries:
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         return await (self._store or self._choose()).fetch(entry_id, now)
+
+    async def vector(self, entry_id: str) -> Vector | None:
+        return await (self._store or self._choose()).vector(entry_id)
 
     async def keep(self, entry: Entry, question: str, vector: Vector | None) -> None:
         await (self._store or self._choose()).keep(entry, question, vector)

@@ -1,76 +1,217 @@
-"""The Gateway of one worker: settings in, a running generation out; and what it can tell its operator."""
+"""The Gateway of one worker: a routes file in, a running generation out; and the next one when the file changes.
+
+A reload reads, checks, compiles and opens what is new before it swaps by one assignment; whatever fails on the way
+leaves the old generation as it was. One reload at a time; the last one asked for is the last one done.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from gateway.config.load import Loaded, Problem, read
 from gateway.config.model import EMBEDDED_POSTGRES, File
-from gateway.errors import StoreError
-from gateway.fronts.admin.operations import Readiness, Running, RunningRoute
-from gateway.observe import Metrics, Observer
-from gateway.runtime.compile import Generation, compile_generation
+from gateway.config.restart import restart_needed
+from gateway.core.events import Reloaded as ReloadedEvent
+from gateway.core.events import Trouble
+from gateway.errors import ConfigError, ReloadRefused
+from gateway.fronts.admin.operations import FileProblem, Reloaded, Running, RunningRoute
+from gateway.observe.metrics import Metrics
+from gateway.observe.observer import Observer
+from gateway.runtime.compile import compile_generation
 from gateway.runtime.environment import EMBEDDED_URL
-from gateway.runtime.resources import Resources
+from gateway.runtime.generation import Generation
+from gateway.runtime.last_good import Good, remember
+from gateway.runtime.ledger import Ledger, Levels
+from gateway.runtime.parts import Parts
+from gateway.runtime.resources import Resources, Secrets
+from gateway.runtime.tracing import Traces
+from gateway.runtime.watch import Watched
 from gateway.stores.digest import load_or_create_digest_key
+from gateway.stores.sweeper import RouteLimits
+
+# How long a new store, embedder or table may take to open before a reload is refused.
+OPENING_SECONDS = 60.0
 
 
 class Gateway:
-    """One worker's share of the product. `digest` names the settings."""
+    """One worker's share of the product.
 
-    def __init__(self, settings: File, digest: str) -> None:
-        self._settings = settings
-        self._digest = digest
-        self._metrics = Metrics()
-        self._resources: Resources | None = None
-        self._generation: Generation | None = None
+    Args:
+        path: the routes file.
+        loaded: what it says, or what was served last where it has errors.
+        read_at: when it was read (`time.time_ns`).
+        swap: called with each new generation, and with None at the end; requests go to the last one.
+    """
+
+    def __init__(self, path: Path, loaded: Loaded, read_at: int, swap: Callable[[Generation | None], None]) -> None:
+        assert loaded.settings is not None
+        self.path = path
+        metrics = Metrics()
+        self.last_error = _in_words(loaded.problems) or None
+        self._first = loaded.settings
+        self._loaded = loaded
+        self._read_at = read_at
+        self._swap = swap
+        self._observer = Observer(metrics, loaded.settings.server.access_log)
+        self.ledger = Ledger(metrics, self._levels, self._observer)
+        self.traces = Traces(loaded.settings, self._observer)
+        self._parts = Parts()
+        self._current: Generation | None = None
+        self._retiring: dict[asyncio.Task[None], Generation] = {}
+        self._reloading = asyncio.Lock()
+        self._watched = Watched()
 
     @property
-    def admin_token(self) -> str:
-        return self._settings.server.admin.token
+    def current(self) -> Generation:
+        """The generation that new requests go to; only while the gateway runs."""
+        assert self._current is not None
+        return self._current
+
+    @property
+    def settings(self) -> File:
+        return self.current.settings
 
     @asynccontextmanager
-    async def running_generation(self) -> AsyncIterator[Generation]:
-        """Open everything, yield the compiled routes, close everything. Raises ConfigError."""
-        settings = self._settings
-        observer = Observer(self._metrics, settings.server.access_log)
-        resources = Resources(settings, self._postgres_url(), self._digest_key(), observer)
+    async def running(self) -> AsyncIterator[None]:
+        """Open everything and serve; close everything at the end. Raises ConfigError."""
+        generation = self._compile(self._loaded)
         try:
-            await resources.open()
-            self._resources = resources
-            self._generation = compile_generation(settings, self._digest, resources, observer)
-            async with resources.upkeep():
-                yield self._generation
+            troubles = await generation.open(None)
+        except BaseException:
+            await generation.retire(0)
+            raise
+        for part, trouble in troubles.items():
+            self._observer(Trouble(part, trouble))
+        self._watched.read(self._loaded.watched, self._read_at)
+        self._take(generation)
+        sampling = asyncio.create_task(self.ledger.run(), name="semgate samples")
+        try:
+            yield
         finally:
-            self._resources = None
-            await resources.close()
+            sampling.cancel()
+            self._swap(None)
+            for task in self._retiring:
+                task.cancel()
+            await self.current.retire(0)
+            await asyncio.wait([sampling, *self._retiring])
+            await self.traces.close()
 
-    async def readiness(self) -> Readiness:
-        if self._resources is None:
-            raise StoreError("the gateway is closed")
-        parts = await self._resources.check()
-        degraded = any(state != "ok" for state in parts.values())
-        return Readiness("degraded" if degraded else "ready", parts)
+    async def reload(self, *, force: bool = False) -> Reloaded:
+        """Read the file again and go over to what it says. Raises ReloadRefused, and then nothing has changed; `force`
+        goes over although something new cannot be reached."""
+        async with self._reloading:
+            try:
+                reloaded = await self._reload(force)
+            except ReloadRefused as refused:
+                self.last_error = str(refused)
+                self._observer(ReloadedEvent("failed", str(refused)))
+                raise
+            self.last_error = None
+            self._observer(ReloadedEvent("ok" if reloaded.changed else "unchanged"))
+            return reloaded
 
-    def running(self) -> Running:
-        generation = self._generation
+    async def changed(self) -> bool:
+        """Does any file that the configuration came from differ from what was read last?"""
+        return await self._watched.changed()
+
+    def running_configuration(self) -> Running:
+        settings = self.settings
         return Running(
-            digest=self._digest,
-            loaded_at=0.0 if generation is None else generation.loaded_at,
-            last_error=None,
-            routes=[
-                RunningRoute(route.name, route.path, route.upstream, route.mode) for route in self._settings.routes
-            ],
+            digest=self.current.digest,
+            loaded_at=self.current.loaded_at,
+            last_error=self.last_error,
+            routes=[RunningRoute(route.name, route.path, route.upstream, route.mode) for route in settings.routes],
+            restart_needed=restart_needed(self._first, settings),
         )
 
-    def metrics(self) -> bytes:
-        return self._metrics.render()
+    async def _reload(self, force: bool) -> Reloaded:
+        began = time.time_ns()
+        loaded = await asyncio.to_thread(read, self.path, os.environ)
+        self._watched.read(loaded.watched, began)
+        if loaded.settings is None:
+            raise ReloadRefused(_in_words(loaded.problems), tuple(_shown(problem) for problem in loaded.problems))
+        if loaded.digest == self.current.digest:
+            return Reloaded(loaded.digest, changed=False)
+        try:
+            generation = self._compile(loaded)
+        except ConfigError as error:
+            raise ReloadRefused(str(error)) from error
+        try:
+            troubles = await generation.open(OPENING_SECONDS)
+        except BaseException:
+            await generation.retire(0)
+            raise
+        if troubles and not force:
+            await generation.retire(0)
+            told = "; ".join(f"{part}: {trouble}" for part, trouble in troubles.items())
+            raise ReloadRefused(f"what is new in it cannot be used: {told} (force=true goes over all the same)")
+        self._take(generation)
+        return Reloaded(loaded.digest, changed=True)
 
-    def _postgres_url(self) -> str:
-        url = self._settings.stores.postgres.url
-        # Without a server that came up, a URL nobody answers: every use is a StoreError, every request is forwarded.
-        return os.environ.get(EMBEDDED_URL, "postgresql:///?host=/nonexistent") if url == EMBEDDED_POSTGRES else url
+    def _compile(self, loaded: Loaded) -> Generation:
+        """Nothing is opened yet, and what was taken is given back if it fails. Raises ConfigError."""
+        settings = loaded.settings
+        assert settings is not None
+        lease = self._parts.lease()
+        try:
+            secrets = Secrets(_postgres_url(settings), _digest_key(settings))
+            resources = Resources(settings, secrets, lease, self._observer, self._limits)
+            return compile_generation(settings, loaded.digest, resources, lease, self._observer)
+        except ConfigError:
+            lease.drop()
+            raise
 
-    def _digest_key(self) -> str:
-        return self._settings.server.digest_key or load_or_create_digest_key(self._settings.server.data_dir)
+    def _take(self, generation: Generation) -> None:
+        """From here on requests go to this generation."""
+        old, self._current = self._current, generation
+        self._observer.access_log = generation.settings.server.access_log
+        self.traces.follow(generation.settings)
+        self._swap(generation)
+        remember(Good(generation.settings, generation.digest))
+        if old is not None:
+            task = asyncio.create_task(old.retire(generation.settings.server.grace), name="semgate old generation")
+            self._retiring[task] = old
+            task.add_done_callback(self._retiring.pop)
+
+    def _levels(self) -> Levels:
+        """For the metrics."""
+        if self._current is None:
+            return Levels(0, 0, 0)
+        memory = self._current.resources.memory
+        in_flight = sum(generation.requests for generation in (self._current, *self._retiring.values()))
+        return Levels(len(memory or ()), 0 if memory is None else memory.bytes, in_flight)
+
+    def _limits(self) -> Mapping[str, RouteLimits]:
+        """For the sweeper: of the routes that run now."""
+        if self._current is None:
+            return {}
+        return {
+            route.name: RouteLimits(route.limits.max_entries, route.limits.max_bytes) for route in self.settings.routes
+        }
+
+
+def _postgres_url(settings: File) -> str:
+    url = settings.stores.postgres.url
+    # Without a server that came up, a URL nobody answers: every use is a StoreError, every request is forwarded.
+    return os.environ.get(EMBEDDED_URL, "postgresql:///?host=/nonexistent") if url == EMBEDDED_POSTGRES else url
+
+
+def _digest_key(settings: File) -> str:
+    return settings.server.digest_key or load_or_create_digest_key(settings.server.data_dir)
+
+
+def _shown(problem: Problem) -> FileProblem:
+    return FileProblem(
+        problem.path, problem.file, problem.line, problem.column, problem.level, problem.text, problem.hint
+    )
+
+
+def _in_words(problems: tuple[Problem, ...]) -> str:
+    """One line for each error: no line of the file is shown, as there may be a secret in it."""
+    errors = [problem for problem in problems if problem.level == "error"]
+    return "\n".join(f"{each.file}:{each.line}:{each.column}: {each.path}: {each.text}" for each in errors)

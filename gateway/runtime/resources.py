@@ -1,4 +1,4 @@
-"""Everything a generation leases: stores, embedders, upstream connections; made once per equal settings.
+"""What one generation stands on: stores, embedders, upstream connections, each taken from the parts that all share.
 
 Opening never fails because something outside is down: that part is reported, passed over by its guard, and used as soon
 as it answers. Only what is wrong with the settings themselves raises ConfigError.
@@ -8,90 +8,227 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from functools import partial
-from typing import Protocol, TypeAlias
+from typing import TypeAlias, cast
+
+import msgspec
 
 from gateway.config import model
-from gateway.core.events import Stage, Trouble
-from gateway.core.ports import Emit, Locks
-from gateway.embedders.queue import Adapter, BoundedEmbedder
-from gateway.engine.guard import Guard
-from gateway.errors import CacheTrouble, ConfigError
+from gateway.core.events import Embedded, Stage, Trouble
+from gateway.core.ports import Counters, Emit, Locks
+from gateway.embedders.queue import BoundedEmbedder
+from gateway.engine.allowance import Allowances
+from gateway.engine.coalesce import Coalescing, Flights
+from gateway.engine.guard import Guard, Skipping
+from gateway.engine.landing import Landings
+from gateway.engine.tiers import EMBEDDING_FOR, Places
+from gateway.errors import CacheTrouble
 from gateway.proxy.forwarding import Introducer
-from gateway.proxy.respond import Respond
-from gateway.proxy.upstream import Pool, Source, Upstream
+from gateway.proxy.upstream import Source
 from gateway.runtime.entries import RouteEntries
+from gateway.runtime.models import embedder_of, make_embedder
+from gateway.runtime.parts import Lease, Made
+from gateway.runtime.purging import Purging
+from gateway.runtime.sources import make_source
+from gateway.stores.catalog import Catalog
 from gateway.stores.codec import Codec
 from gateway.stores.digest import derive
 from gateway.stores.memory import MemoryStore
 from gateway.stores.postgres import Database
+from gateway.stores.postgres_counters import PostgresCounters, PostgresSpending
 from gateway.stores.postgres_locks import PostgresLocks
 from gateway.stores.redis import RedisStore
+from gateway.stores.redis_counters import RedisCounters
 from gateway.stores.redis_locks import RedisLocks
 from gateway.stores.sweeper import RouteLimits
 from gateway.stores.upkeep import Upkeep
 
 # How long `/-/ready` waits for a part; a first use may take longer than a look-up's budget.
 PING_SECONDS = 2.0
-# How long a row may take on its way into PostgreSQL; nobody waits for it, and `stores.pending` bounds how many there are.
-STORE_SECONDS = 10.0
-# Embedders that cost nothing to ask in vain.
-LOCAL = (model.OnnxEmbedder, model.SentenceTransformersEmbedder)
 
 Ping: TypeAlias = Callable[[], Awaitable[None]]
+Limits: TypeAlias = Callable[[], Mapping[str, RouteLimits]]
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """What settings do not say themselves: where PostgreSQL is (the embedded one has a place of its own), and the
+    secret that keys digests and seals what is stored."""
+
+    postgres_url: str
+    digest_key: str
 
 
 class Resources:
-    """Built from the settings, opened once, closed once."""
+    """Taken from the lease, which closes them when nobody needs them any more. `limits` tells the sweeper the limits of
+    the routes that run now."""
 
-    def __init__(self, settings: model.File, postgres_url: str, digest_key: str, emit: Emit) -> None:
-        stores = settings.stores
+    def __init__(self, settings: model.File, secrets: Secrets, lease: Lease, emit: Emit, limits: Limits) -> None:
+        self._lease = lease
         self._emit = emit
-        self._namespace = settings.server.namespace
-        self._promote_at = stores.postgres.hnsw.promote_at
-        self._limits = {
-            route.name: RouteLimits(route.limits.max_entries, route.limits.max_bytes) for route in settings.routes
-        }
-        self.seal_key = derive(digest_key, b"seal")
-        self.key = derive(digest_key, b"keys")
-        self.memory = MemoryStore(stores.memory.max_bytes) if stores.memory.max_bytes else None
-        self.database = Database(
-            postgres_url,
-            pool=stores.postgres.pool,
-            m=stores.postgres.hnsw.m,
-            ef_construction=stores.postgres.hnsw.ef_construction,
-            ef_search=stores.postgres.hnsw.ef_search,
-        )
-        self.postgres_guard = self._guard("postgres", stores.postgres.timeout)
-        self.storing_guard = self._guard("postgres", STORE_SECONDS)
-        self.redis: dict[str, RedisStore] = {}
-        self.redis_guard = self._guard("redis", stores.redis.timeout)
-        if stores.redis.url:
-            for at_rest in sorted({route.at_rest for route in settings.routes}):
-                self.redis[at_rest] = RedisStore(
-                    stores.redis.url, self.codec(at_rest), timeout=stores.redis.timeout, connections=stores.redis.pool
-                )
+        self._settings = settings
+        self._seal_key = derive(secrets.digest_key, b"seal")
+        self.key = derive(secrets.digest_key, b"keys")
+        stores = settings.stores
+        self.memory = self._take_memory(stores.memory.max_bytes)
+        self._database_key = (secrets.postgres_url, stores.postgres.pool, stores.postgres.hnsw)
+        self.database = self._take_database(secrets.postgres_url, stores.postgres)
+        self.postgres_guard = self._guard("postgres", stores.postgres.timeout, self._database_key)
+        self.storing_guard = self._guard("postgres", stores.postgres.write_timeout, self._database_key)
+        self.redis = self._take_redis(stores.redis)
+        self.redis_guard = self._guard("redis", stores.redis.timeout, stores.redis)
         self.locks = self._make_locks()
-        self.embedders = {
-            name: (
-                _embedder(settings.embedders[name]),
-                self._guard(f"embedders.{name}", settings.embedders[name].timeout),
-            )
-            for name in sorted({embedder_of(settings, route) for route in settings.routes} - {""})
-        }
+        self.allowances = self._take_allowances(stores)
+        names = sorted({embedder_of(settings, route) for route in settings.routes} - {""})
+        self.embedders = {name: self._take_embedder(name, settings.embedders[name]) for name in names}
         self.entries = {
-            (embedder, at_rest): RouteEntries(
-                self.database,
-                self.embedders[embedder][0] if embedder else None,
-                self.codec(at_rest),
-                settings.server.namespace,
+            (embedder, at_rest): self._take_entries(embedder, at_rest)
+            for embedder, at_rest in sorted(
+                {(embedder_of(settings, route), route.at_rest) for route in settings.routes}
             )
-            for embedder, at_rest in {(embedder_of(settings, route), route.at_rest) for route in settings.routes}
         }
+        self.places = lease.take(("places", stores.pending), lambda: Made(Places(stores.pending)))
         self.introducer = Introducer(settings.server.trusted_proxies, settings.server.forwarded)
-        self.sources = {name: _source(name, upstream) for name, upstream in settings.upstreams.items()}
+        self.sources = {name: self._take_source(name, upstream) for name, upstream in settings.upstreams.items()}
+        self._take_upkeep(limits)
+        self.purging = self._take_purging(stores)
+        self.catalog = Catalog(self.database, self.codec("readable"), namespace=settings.server.namespace)
+
+    def codec(self, at_rest: str) -> Codec:
+        """How entries of this kind are written; `readable` opens what is sealed as well."""
+        return Codec(self._seal_key, readable=at_rest == "readable")
+
+    def flights(self, route: str, bounds: Coalescing) -> Flights:
+        """A route's calls under way, which go on over a reload; a key says all that its answer depends on."""
+        return self._lease.take(("flights", route, bounds), lambda: Made(Flights(bounds, time.monotonic)))
+
+    def landings(self, route: str) -> Landings:
+        """A route's answers that are being stored."""
+        return self._lease.take(("landings", route), lambda: Made(Landings()))
+
+    async def check(self) -> dict[str, str]:
+        """Each part and what is wrong with it now, or `ok`. An embedder is asked only if its last use failed, as a remote
+        one is paid for each text."""
+        models = {guard.part: (guard, embedder) for embedder, guard in self.embedders.values()}
+        pings: dict[str, Ping] = {"postgres": self.database.ping}
+        for store in self.redis.values():
+            pings["redis"] = store.ping
+        pings |= {
+            part: partial(_ping_through, guard, embedder)
+            for part, (guard, embedder) in models.items()
+            if guard.trouble is not None
+        }
+        troubles = await asyncio.gather(*(_trouble_of(ping) for ping in pings.values()))
+        return dict.fromkeys(models, "ok") | dict(zip(pings, troubles, strict=True))
+
+    def _take_memory(self, max_bytes: int) -> MemoryStore | None:
+        if not max_bytes:
+            return None
+        return self._lease.take(("memory", max_bytes), lambda: Made(MemoryStore(max_bytes)))
+
+    def _take_database(self, url: str, settings: model.Postgres) -> Database:
+        def make() -> Made[Database]:
+            database = Database(
+                url,
+                pool=settings.pool,
+                m=settings.hnsw.m,
+                ef_construction=settings.hnsw.ef_construction,
+                ef_search=settings.hnsw.ef_search,
+            )
+            return Made(database, "postgres", database.ping, database.close)
+
+        return self._lease.take(("postgres", self._database_key), make)
+
+    def _take_redis(self, settings: model.Redis) -> dict[str, RedisStore]:
+        """By the values of `at_rest`."""
+        kinds = sorted({route.at_rest for route in self._settings.routes}) if settings.url else []
+        return {at_rest: self._take_redis_store(settings, at_rest) for at_rest in kinds}
+
+    def _take_redis_store(self, settings: model.Redis, at_rest: str) -> RedisStore:
+        def make() -> Made[RedisStore]:
+            store = RedisStore(settings.url, self.codec(at_rest), timeout=settings.timeout, connections=settings.pool)
+            return Made(store, "redis", store.ping, store.close)
+
+        return self._lease.take(("redis", settings, at_rest, self._seal_key), make)
+
+    def _take_embedder(self, name: str, settings: model.Embedder) -> tuple[BoundedEmbedder, Guard]:
+        part = f"embedders.{name}"
+        guard = self._guard(part, settings.timeout, _hashable(settings))
+
+        def paid(tokens: int) -> None:
+            self._emit(Embedded(name, tokens, tokens * settings.price / 1e6, EMBEDDING_FOR.get()))
+
+        def make() -> Made[BoundedEmbedder]:
+            embedder = make_embedder(settings, paid)
+            return Made(embedder, part, partial(_ping_through, guard, embedder), embedder.close)
+
+        return self._lease.take((part, _hashable(settings)), make), guard
+
+    def _take_entries(self, embedder: str, at_rest: str) -> RouteEntries:
+        namespace = self._settings.server.namespace
+        model_of = _hashable(self._settings.embedders[embedder]) if embedder else None
+
+        def make() -> Made[RouteEntries]:
+            found = self.embedders[embedder][0] if embedder else None
+            entries = RouteEntries(self.database, found, self.codec(at_rest), namespace)
+            return Made(entries, "postgres", entries.prepare, later=True)
+
+        key = ("entries", self._database_key, embedder, model_of, at_rest, namespace, self._seal_key)
+        return self._lease.take(key, make)
+
+    def _take_source(self, name: str, settings: model.Upstream) -> Source:
+        def make() -> Made[Source]:
+            source = make_source(name, settings)
+            return Made(source, close=source.close)
+
+        # Where else a request may go is the routes' business: the connections are the same.
+        return self._lease.take((f"upstreams.{name}", _hashable(msgspec.structs.replace(settings, fallback=()))), make)
+
+    def _take_upkeep(self, limits: Limits) -> None:
+        namespace, promote_at = self._settings.server.namespace, self._settings.stores.postgres.hnsw.promote_at
+
+        def make() -> Made[BackgroundTask]:
+            upkeep = Upkeep(
+                self.database,
+                namespace=namespace,
+                limits=limits,
+                promote_at=promote_at,
+                on_trouble=lambda trouble: self._emit(Trouble("postgres", str(trouble))),
+                clock=time.time,
+            )
+            task = BackgroundTask(upkeep.run, "semgate upkeep")
+            return Made(task, "", task.begin, task.end, later=True)
+
+        self._lease.take(("upkeep", self._database_key, namespace, promote_at), make)
+
+    def _take_purging(self, stores: model.Stores) -> Purging:
+        """What was purged stays so over a reload."""
+        namespace = self._settings.server.namespace
+        store = self.redis.get(min(self.redis, default=""))
+
+        def make() -> Made[Purging]:
+            redis = None if store is None else (store, self.redis_guard)
+            purging = Purging(self.database, namespace, self.memory, redis, self._emit)
+            return Made(purging, "", purging.begin, purging.end, later=True)
+
+        redis = (stores.redis, min(self.redis, default=""), self._seal_key)
+        return self._lease.take(("purges", self._database_key, namespace, stores.memory.max_bytes, redis), make)
+
+    def _take_allowances(self, stores: model.Stores) -> Allowances:
+        """What clients used counts on over a reload; in Redis where there is one, but dollars in PostgreSQL always."""
+        namespace = self._settings.server.namespace
+        at_rest = min(self.redis, default=None)
+
+        def make() -> Made[Allowances]:
+            counters: tuple[Counters, Guard] = (PostgresCounters(self.database, namespace), self.postgres_guard)
+            if at_rest is not None:
+                counters = (RedisCounters(self.redis[at_rest].client, namespace), self.redis_guard)
+            spending = (PostgresSpending(self.database, namespace), self.postgres_guard)
+            return Made(Allowances(counters, spending, self._emit, time.time))
+
+        redis = None if at_rest is None else (stores.redis, at_rest, self._seal_key)
+        key = ("allowances", namespace, self._database_key, float(stores.postgres.timeout), redis)
+        return self._lease.take(key, make)
 
     def _make_locks(self) -> dict[str, tuple[Locks, Guard]]:
         """By the names that `coalesce.lock` has for them."""
@@ -100,190 +237,54 @@ class Resources:
             locks["redis"] = (RedisLocks(store.client), self.redis_guard)
         return locks
 
-    def codec(self, at_rest: str) -> Codec:
-        return Codec(self.seal_key, readable=at_rest == "readable")
-
-    async def open(self) -> None:
-        """Load models and connect. What is down is reported and tried again when it is used."""
-        troubles = await self._ping(self._stores() | self._models(), None)
-        for part, trouble in troubles.items():
-            if trouble is not None:
-                self._emit(Trouble(part, trouble))
-        if troubles["postgres"] is not None:
-            return  # tables are made on first use; waiting for each of them would only delay the start
-        for entries in self.entries.values():
-            trouble = await _trouble_of(entries.prepare, None)
-            if trouble is not None:
-                self._emit(Trouble("postgres", trouble))
-
-    async def check(self) -> dict[str, str]:
-        """Each part and what is wrong with it now, or `ok`. An embedder is asked only if its last use failed, as a remote
-        one is paid for each text."""
-        parts = self._stores() | {part: ping for part, ping in self._models().items() if self._failed(part)}
-        found = dict.fromkeys(self._models()) | await self._ping(parts, PING_SECONDS)
-        return {part: trouble or "ok" for part, trouble in found.items()}
-
-    async def close(self) -> None:
-        await asyncio.gather(
-            *(source.close() for source in self.sources.values()),
-            *(embedder.close() for embedder, _ in self.embedders.values()),
-            *(store.close() for store in self.redis.values()),
-        )
-        await self.database.close()
-
-    @asynccontextmanager
-    async def upkeep(self) -> AsyncIterator[None]:
-        """The database's background work, for as long as the block runs."""
-        upkeep = Upkeep(
-            self.database,
-            namespace=self._namespace,
-            limits=lambda: self._limits,
-            promote_at=self._promote_at,
-            on_trouble=lambda trouble: self._emit(Trouble("postgres", str(trouble))),
-            clock=time.time,
-        )
-        task = asyncio.create_task(upkeep.run(), name="semgate upkeep")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    def _stores(self) -> dict[str, Ping]:
-        stores: dict[str, Ping] = {"postgres": self.database.ping}
-        for store in self.redis.values():
-            stores["redis"] = store.ping
-        return stores
-
-    def _models(self) -> dict[str, Ping]:
-        return {guard.part: partial(_ping_through, guard, embedder) for embedder, guard in self.embedders.values()}
-
-    def _failed(self, part: str) -> bool:
-        return any(guard.part == part and guard.trouble is not None for _, guard in self.embedders.values())
-
-    async def _ping(self, parts: dict[str, Ping], seconds: float | None) -> dict[str, str | None]:
-        troubles = await asyncio.gather(*(_trouble_of(ping, seconds) for ping in parts.values()))
-        return dict(zip(parts, troubles, strict=True))
-
-    def _guard(self, part: str, timeout: float) -> Guard:
-        return Guard(part, timeout, self._emit, time.monotonic)
+    def _guard(self, part: str, timeout: float, guarded: Hashable) -> Guard:
+        """What is known of a part's troubles outlives a reload with the part."""
+        breaker = self._settings.stores.breaker
+        skipping = Skipping(breaker.failures, float(breaker.pause), float(breaker.longest))
+        make = partial(Guard, part, float(timeout), self._emit, time.monotonic, skipping)
+        return self._lease.take(("guard", part, float(timeout), skipping, guarded), lambda: Made(make()))
 
 
-async def _trouble_of(ping: Ping, seconds: float | None) -> str | None:
+class BackgroundTask:
+    """Work that goes on from the opening of a part to its closing."""
+
+    def __init__(self, work: Callable[[], Coroutine[None, None, None]], name: str) -> None:
+        self._work = work
+        self._name = name
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        self._task = asyncio.create_task(self._work(), name=self._name)
+
+    async def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
+def _hashable(settings: msgspec.Struct) -> bytes:
+    """Settings with mappings in them as a key: equal settings, equal bytes."""
+    return msgspec.json.encode(settings, order="deterministic", enc_hook=_number)
+
+
+def _number(value: object) -> object:
+    """Durations and sizes as the numbers that they are."""
+    return int(value) if isinstance(value, int) else float(cast("float", value))
+
+
+async def _trouble_of(ping: Ping) -> str:
+    """`ok`, or what is wrong."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PING_SECONDS):
             await ping()
     except CacheTrouble as trouble:
         return str(trouble)
     except TimeoutError:
-        return f"no answer within {seconds:g} s"
-    return None
+        return f"no answer within {PING_SECONDS:g} s"
+    return "ok"
 
 
 async def _ping_through(guard: Guard, embedder: BoundedEmbedder) -> None:
     """Loading a model takes longer than a text may: it has no budget, the first text has."""
     await embedder.open()
     await guard.call(Stage.EMBED, embedder.ping)
-
-
-def embedder_of(settings: model.File, route: model.Route) -> str:
-    """The name of the embedder a route uses; "" where it embeds nothing."""
-    if route.mode == "off" or route.match == "exact":
-        return ""
-    return route.embedder or settings.defaults.embedder
-
-
-def _embedder(settings: model.Embedder) -> BoundedEmbedder:
-    return BoundedEmbedder(_adapter(settings), queue=settings.queue, cache=settings.cache)
-
-
-def _adapter(settings: model.Embedder) -> Adapter:
-    """The adapter of these settings; its module is imported only where it is used."""
-    match settings:
-        case model.OnnxEmbedder():
-            from gateway.embedders.onnx import OnnxEmbedder
-
-            return OnnxEmbedder(model=settings.model, window=settings.window)
-        case model.SentenceTransformersEmbedder():
-            from gateway.embedders.sentence_transformers import SentenceTransformersEmbedder
-
-            return SentenceTransformersEmbedder(model=settings.model, device=settings.device, window=settings.window)
-        case model.OpenAIEmbedder() | model.VoyageEmbedder() | model.CohereEmbedder():
-            return _remote(settings)(
-                model=settings.model,
-                base_url=settings.base_url,
-                api_key=settings.api_key,
-                dimensions=settings.dimensions,
-                window=settings.window,
-                connections=settings.connections,
-                timeout=settings.timeout,
-            )
-        case model.PythonEmbedder():
-            from gateway.embedders.python import PythonEmbedder
-
-            return PythonEmbedder(cls=settings.cls, options=settings.options)
-
-
-class Remote(Protocol):
-    """What the classes for remote embedders take; times in seconds."""
-
-    def __call__(
-        self,
-        *,
-        model: str,
-        base_url: str,
-        api_key: str,
-        dimensions: int | None,
-        window: int,
-        connections: int,
-        timeout: float,
-    ) -> Adapter: ...
-
-
-def _remote(settings: model.OpenAIEmbedder | model.VoyageEmbedder | model.CohereEmbedder) -> Remote:
-    match settings:
-        case model.OpenAIEmbedder():
-            from gateway.embedders.openai import OpenAIEmbedder
-
-            return OpenAIEmbedder
-        case model.VoyageEmbedder():
-            from gateway.embedders.voyage import VoyageEmbedder
-
-            return VoyageEmbedder
-        case model.CohereEmbedder():
-            from gateway.embedders.cohere import CohereEmbedder
-
-            return CohereEmbedder
-
-
-def _source(name: str, settings: model.Upstream) -> Source:
-    if settings.respond is not None:
-        fixed = settings.respond
-        headers = tuple((key.lower().encode(), value.encode()) for key, value in fixed.headers.items())
-        return Respond(name, fixed.status, headers, fixed.body.encode())
-    try:
-        return Pool(
-            Upstream(
-                name=name,
-                url=settings.url,
-                headers=tuple((key.lower().encode(), value.encode()) for key, value in settings.headers.items()),
-                remove_headers=frozenset(key.lower().encode() for key in settings.remove_headers),
-                connect_timeout=settings.timeout.connect,
-                first_byte_timeout=settings.timeout.first_byte,
-                idle_timeout=settings.timeout.idle,
-                attempts=settings.retry.attempts,
-                retry_on=frozenset(int(each) if str(each).isdigit() else str(each) for each in settings.retry.on),
-                max_wait=settings.retry.max_wait,
-                breaker_failures=settings.breaker.failures,
-                breaker_pause=settings.breaker.pause,
-                breaker_longest=settings.breaker.longest,
-                verify=settings.tls.verify,
-                ca=settings.tls.ca,
-                proxy=settings.proxy,
-                connections=settings.connections,
-            )
-        )
-    except OSError as error:
-        raise ConfigError(f"upstreams.{name}.tls.ca: {settings.tls.ca}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"upstreams.{name}: {error}") from error

@@ -9,19 +9,27 @@ from __future__ import annotations
 from gateway.core.asgi import App, Receive, Scope, Send
 from gateway.errors import NoRoute, NoWebSockets
 from gateway.fronts.problem import send_problem
-from gateway.runtime.compile import Generation
+from gateway.runtime.generation import Generation
 
 ADMIN = b"/-/"
 HEALTH = b"/health"
 READY = "/-/ready"
+# What load balancers ask the clients' own door.
+OPEN = frozenset({b"/-/live", b"/-/ready"})
 
 
 class Switch:
-    """`generation` is None until the gateway has started; then it is replaced by one assignment."""
+    """`generation` is None until the gateway has started; then it is replaced by one assignment. With `open_only` nothing
+    but the probes is answered under `/-/`: the rest has a door of its own."""
 
-    def __init__(self, admin: App) -> None:
+    def __init__(self, admin: App, *, open_only: bool = False) -> None:
         self.generation: Generation | None = None
         self._admin = admin
+        self._open_only = open_only
+
+    def to(self, generation: Generation | None) -> None:
+        """New requests go to this generation from now on."""
+        self.generation = generation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         generation = self.generation
@@ -35,8 +43,17 @@ class Switch:
                 await send_problem(send, NoWebSockets("semgate passes no WebSockets on; ask over plain HTTP"))
                 return
             gate, variables = found
-            await gate(scope, receive, send, variables)
+            generation.requests += 1
+            try:
+                await gate(scope, receive, send, variables)
+            finally:
+                generation.requests -= 1
+                if generation.replaced:
+                    generation.left()
         elif path.startswith(ADMIN):
+            if self._open_only and path not in OPEN:
+                await send_problem(send, NoRoute("the operator's door has an address of its own: server.admin.listen"))
+                return
             await self._admin(scope, receive, send)
         elif path == HEALTH:
             await self._admin({**scope, "path": READY, "raw_path": READY.encode()}, receive, send)

@@ -39,6 +39,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
     pace: bytes = b""
     compressed: bool = False
     usage_asked: bool = False
+    tags: tuple[str, ...] = ()
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -61,6 +62,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     pace: bytes = b""
     compressed: bool = False
     usage_asked: bool = False
+    tags: tuple[str, ...] = ()
 
 
 class Columns(NamedTuple):
@@ -103,6 +105,7 @@ class Codec:
             entry.pace,
             entry.compressed,
             entry.usage_asked,
+            entry.tags,
         )
         return self._close(_encode(record), ENTRY, entry.exact)
 
@@ -135,6 +138,7 @@ class Codec:
             pace=record.pace,
             compressed=record.compressed,
             usage_asked=record.usage_asked,
+            tags=record.tags,
         )
 
     def to_columns(self, entry: Entry) -> Columns:
@@ -147,6 +151,7 @@ class Codec:
             entry.pace,
             entry.compressed,
             entry.usage_asked,
+            entry.tags,
         )
         return Columns(self._close(_encode(head), HEAD, entry.exact), self._close(entry.body, BODY, entry.exact))
 

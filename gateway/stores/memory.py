@@ -6,13 +6,18 @@ One event loop uses it; there is no lock.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from gateway.core.messages import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.core.messages import Entry
+
+FORGET_BATCH = 1000
 
 
 class MemoryStore:
@@ -54,6 +59,20 @@ class MemoryStore:
         entry = self._entries.pop(exact, None)
         if entry is not None:
             self.bytes -= entry.size()
+
+    async def forget(self, covers: Callable[[Entry], bool]) -> int:
+        """Drop every entry that a purge covers, so many at a time: other work goes on in between. What is put in
+        meanwhile is not looked at. Returns how many went."""
+        dropped = 0
+        keys = list(self._entries)
+        for start in range(0, len(keys), FORGET_BATCH):
+            for exact in keys[start : start + FORGET_BATCH]:
+                entry = self._entries.get(exact)
+                if entry is not None and covers(entry):
+                    self.delete(exact)
+                    dropped += 1
+            await asyncio.sleep(0)
+        return dropped
 
     def clear(self) -> None:
         self._entries.clear()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from gateway.core.messages import Vector
     from gateway.stores.codec import Codec
-    from gateway.stores.postgres import Database
+    from gateway.stores.postgres import Database, Value
     from gateway.stores.schema import Space, Table
 
 ROW = "exact, id, route, scope, partition, head, body, asked_at, created_at, expires_at"
@@ -35,7 +35,9 @@ class Statements(msgspec.Struct, frozen=True):
 
     by_exact: str
     by_id: str
+    vector: str
     keep: str
+    put_new: str
     nearest: str
 
 
@@ -55,12 +57,21 @@ class PgVectorStore:
     async def get(self, exact: bytes, now: float) -> Entry | None:
         statements = await self._prepared()
         rows = await self._database.fetch(statements.by_exact, exact, now)
-        return self._entry(rows[0]) if rows else None
+        return read_entry(self._codec, rows[0]) if rows else None
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         statements = await self._prepared()
         rows = await self._database.fetch(statements.by_id, entry_id, now)
-        return self._entry(rows[0]) if rows else None
+        return read_entry(self._codec, rows[0]) if rows else None
+
+    @property
+    def space(self) -> str:
+        return self._space.identity
+
+    async def vector(self, entry_id: str) -> Vector | None:
+        statements = await self._prepared()
+        rows = await self._database.fetch(statements.vector, entry_id)
+        return (rows[0]["embedding"] or b"") if rows else None
 
     async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
         statements = await self._prepared()
@@ -69,7 +80,7 @@ class PgVectorStore:
             statement = nearest_in_graph(await self._database.table(self._space), partition)
         rows = await self._database.fetch(statement, partition, vector, k, now, load_at)
         return [
-            Candidate(row["id"], row["similarity"], self._entry(row) if row["head"] is not None else None)
+            Candidate(row["id"], row["similarity"], read_entry(self._codec, row) if row["head"] is not None else None)
             for row in rows
         ]
 
@@ -78,11 +89,17 @@ class PgVectorStore:
         await self.keep(entry, "", None)
 
     async def keep(self, entry: Entry, question: str, vector: Vector | None) -> None:
-        statements = await self._prepared()
+        await self._write((await self._prepared()).keep, entry, question, vector)
+
+    async def put_new(self, entry: Entry, question: str, vector: Vector | None) -> bool:
+        """As `keep`, but what is there under this key and has not expired by the time this was made stays: False."""
+        return bool(await self._write((await self._prepared()).put_new, entry, question, vector))
+
+    async def _write(self, statement: str, entry: Entry, question: str, vector: Vector | None) -> list[asyncpg.Record]:
         columns = self._codec.to_columns(entry)
         closed = self._codec.close_question(question, entry.exact)
         size = entry.size() + len(closed) + (len(vector) // 2 if vector else 0)
-        values: tuple[str | bytes | int | float | None, ...] = (
+        values: tuple[Value, ...] = (
             entry.exact,
             entry.id,
             self._namespace,
@@ -98,13 +115,15 @@ class PgVectorStore:
             size,
             entry.form.value,
             entry.expires_at + entry.stale,
+            list(entry.tags),
         )
         if self._space.dimensions is not None:
             values += (vector,)
         async with self._database.writing:
-            await self._database.fetch(statements.keep, *values)
+            written = await self._database.fetch(statement, *values)
         if vector is not None:
             self._database.notes.grew(self._space, entry.partition)
+        return written
 
     def used(self, entry_id: str, at: float) -> None:
         self._database.notes.used(self._space, entry_id, at)
@@ -121,54 +140,84 @@ class PgVectorStore:
             self._statements = statements_for(await self._database.table(self._space))
         return self._statements
 
-    def _entry(self, row: asyncpg.Record) -> Entry | None:
-        opened = self._codec.from_columns(row["head"], row["body"], row["exact"])
-        if opened is None:
-            return None
-        head, body = opened
-        return Entry(
-            id=row["id"],
-            route=row["route"],
-            scope=row["scope"],
-            partition=row["partition"],
-            exact=row["exact"],
-            status=head.status,
-            headers=head.headers,
-            body=body,
-            asked_at=row["asked_at"],
-            created_at=row["created_at"],
-            expires_at=row["expires_at"],
-            cost=head.cost,
-            form=head.form,
-            stale=head.stale,
-            pace=head.pace,
-            compressed=head.compressed,
-            usage_asked=head.usage_asked,
-        )
+
+def read_entry(codec: Codec, row: asyncpg.Record) -> Entry | None:
+    """The entry in a row with all columns of ROW; None where it does not open."""
+    opened = codec.from_columns(row["head"], row["body"], row["exact"])
+    if opened is None:
+        return None
+    head, body = opened
+    return Entry(
+        id=row["id"],
+        route=row["route"],
+        scope=row["scope"],
+        partition=row["partition"],
+        exact=row["exact"],
+        status=head.status,
+        headers=head.headers,
+        body=body,
+        asked_at=row["asked_at"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        cost=head.cost,
+        form=head.form,
+        stale=head.stale,
+        pace=head.pace,
+        compressed=head.compressed,
+        usage_asked=head.usage_asked,
+        tags=head.tags,
+    )
 
 
 def statements_for(table: Table) -> Statements:
-    entries = table.entries
     embeds = table.dimensions is not None
     return Statements(
-        by_exact=f"SELECT {ROW} FROM {entries} WHERE exact = $1 AND expires_at > $2",
-        by_id=f"SELECT {ROW} FROM {entries} WHERE id = $1 AND expires_at > $2",
-        keep=f"""
-            WITH kept AS (
-                INSERT INTO {entries} (exact, id, namespace, route, scope, partition, question, head, body,
-                    asked_at, created_at, expires_at, form{", embedding" if embeds else ""})
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14{", $16" if embeds else ""})
-                ON CONFLICT (exact) DO UPDATE SET (id, namespace, route, scope, partition, question, head, body,
-                    asked_at, created_at, expires_at, form{", embedding, promoted" if embeds else ""})
-                = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14{", $16, false" if embeds else ""})
-            )
-            INSERT INTO semgate.usage AS used (space, exact, namespace, route, bytes, last_used, expires_at)
-            VALUES ({table.space}, $1, $3, $4, $13, $11, $15)
-            ON CONFLICT (space, exact) DO UPDATE SET (namespace, route, bytes, last_used, expires_at)
-            = ($3, $4, $13, greatest(used.last_used, $11), $15)
-            """,
+        by_exact=f"SELECT {ROW} FROM {table.entries} WHERE exact = $1 AND expires_at > $2",
+        by_id=f"SELECT {ROW} FROM {table.entries} WHERE id = $1 AND expires_at > $2",
+        vector=f"SELECT {'embedding' if embeds else 'NULL AS embedding'} FROM {table.entries} WHERE id = $1",
+        keep=_keep(table),
+        put_new=_put_new(table),
         nearest=_nearest(table) if embeds else "",
     )
+
+
+def _keep(table: Table) -> str:
+    """The row, and what is counted of it. PostgreSQL runs what stands in WITH after the rest: usage first."""
+    return f"""
+        WITH kept AS ({_put_entry(table, "VALUES")})
+        INSERT INTO semgate.usage AS used (space, exact, namespace, route, bytes, last_used, expires_at)
+        VALUES ({table.space}, $1, $3, $4, $13, $11, $15)
+        ON CONFLICT (space, exact) DO UPDATE SET (namespace, route, bytes, last_used, expires_at)
+        = ($3, $4, $13, greatest(used.last_used, $11), $15)
+        """
+
+
+def _put_new(table: Table) -> str:
+    """The same in the same order, where nothing under the key is of use any more; the key, if it was written."""
+    return f"""
+        WITH counted AS (
+            INSERT INTO semgate.usage AS used (space, exact, namespace, route, bytes, last_used, expires_at)
+            VALUES ({table.space}, $1, $3, $4, $13, $11, $15)
+            ON CONFLICT (space, exact) DO UPDATE SET (namespace, route, bytes, hits, last_used, expires_at)
+            = ($3, $4, $13, 0, $11, $15) WHERE used.expires_at <= $11
+            RETURNING exact
+        )
+        {_put_entry(table, "SELECT", "FROM counted")}
+        RETURNING exact
+        """
+
+
+def _put_entry(table: Table, values: str, source: str = "") -> str:
+    embeds = table.dimensions is not None
+    listed = f"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14, $16{', $17' if embeds else ''}"
+    return f"""
+        INSERT INTO {table.entries} (exact, id, namespace, route, scope, partition, question, head, body,
+            asked_at, created_at, expires_at, form, tags{", embedding" if embeds else ""})
+        {values} {listed if source else f"({listed})"} {source}
+        ON CONFLICT (exact) DO UPDATE SET (id, namespace, route, scope, partition, question, head, body,
+            asked_at, created_at, expires_at, form, tags{", embedding, promoted" if embeds else ""})
+        = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14, $16{", $17, false" if embeds else ""})
+        """
 
 
 @lru_cache(maxsize=1024)

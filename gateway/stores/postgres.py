@@ -104,7 +104,16 @@ class Database:
             await self._forget()
             raise self._store_error(error) from error
         except _TROUBLE as error:
+            if self._has_moved(error):
+                await self._forget()
             raise self._store_error(error) from error
+
+    def _has_moved(self, error: BaseException) -> bool:
+        """Is the server that was found among several addresses another one's standby now, or gone? The pool would go on
+        asking for that address alone."""
+        if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            return True
+        return isinstance(error, OSError) and not isinstance(error, TimeoutError) and "," in self._url
 
     async def _fetch(self, statement: str, values: tuple[Value, ...]) -> list[asyncpg.Record]:
         async with (self._leases or await self._open_once()).connection() as connection:
@@ -135,19 +144,31 @@ class Database:
         self.graphs[space] = frozenset(row["partition"] for row in rows)
         return self.graphs[space]
 
+    async def all_tables(self) -> list[tuple[Space, Table]]:
+        """The tables of all spaces, used by this process or not. Raises StoreError."""
+        rows = await self.fetch("SELECT id, identity, dimensions FROM semgate.spaces ORDER BY id")
+        return [
+            (
+                schema.Space(row["identity"], row["dimensions"]),
+                schema.Table(row["id"], f"entries_{row['id']}", self._vector_schema, row["dimensions"]),
+            )
+            for row in rows
+        ]
+
     def spaces(self) -> list[Space]:
         """The spaces that this process has used."""
         return list(self._tables)
 
     @asynccontextmanager
-    async def dedicated(self) -> AsyncIterator[schema.Connection]:
-        """A connection of its own, without time limits, for what may run long and outside a transaction."""
+    async def dedicated(self, name: str = "semgate upkeep") -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A connection of its own, without time limits, for what may run long and outside a transaction. PostgreSQL shows
+        it under this name."""
         try:
             connection = await asyncpg.connect(
                 self._url,
                 timeout=self._connect_timeout,
                 # Parallel builds need more shared memory than containers have, and the core that serves meanwhile.
-                server_settings={"application_name": "semgate upkeep", "max_parallel_maintenance_workers": "0"},
+                server_settings={"application_name": name, "max_parallel_maintenance_workers": "0"},
             )
             try:
                 yield connection

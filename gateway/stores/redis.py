@@ -1,4 +1,4 @@
-"""The shared exact tier: one key per entry in Redis, Valkey or a cluster of them. GET and SET with PX, nothing else.
+"""The shared exact tier: one key per entry in Redis, Valkey or a cluster of them. GET, SET with PX, and DEL to purge.
 
 Any server of that protocol will do, standalone or cluster, over TCP, TLS or a unix socket. A value that does not open
 (see codec) is absent. Connections are made on first use, bounded, and made anew after the server restarts.
@@ -19,6 +19,8 @@ from gateway.core.messages import Source
 from gateway.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.core.messages import Entry
     from gateway.stores.codec import Codec
 
@@ -58,6 +60,13 @@ class RedisStore:
         left_ms = max(1, int((entry.expires_at + entry.stale - time.time()) * 1000))
         try:
             await self.client.set(self._prefix + entry.exact.hex(), self._codec.encode(entry), px=left_ms)
+        except TROUBLE as error:
+            raise store_error(error) from error
+
+    async def remove(self, keys: Sequence[bytes]) -> None:
+        """Delete the entries under these exact keys, if they are there. Raises StoreError."""
+        try:
+            await self.client.delete(*[self._prefix + exact.hex() for exact in keys])
         except TROUBLE as error:
             raise store_error(error) from error
 

@@ -1,6 +1,7 @@
-"""Removing rows: what expired, the longest unused beyond a route's limits, and locks that ended. In bounded batches, by
-one process at a time (an advisory lock), reading only the narrow usage table; and writing the use counts that decide who
-goes first. Expired is, in the usage table, what is past its time to live and its stale time.
+"""Removing rows: what expired, the longest unused beyond a route's limits, locks that ended, purges that nothing they
+cover has outlived. In bounded batches, by one process at a time (an advisory lock), reading only the narrow usage table;
+and writing the use counts that decide who goes first. Expired is, in the usage table, what is past its time to live and
+its stale time.
 
 Rows of the usage table are locked first, as `keep` does: the other order deadlocks. A row that was replaced meanwhile
 stays: its times are looked at again once it is locked.
@@ -82,6 +83,7 @@ async def sweep(database: Database, namespace: str, limits: Mapping[str, RouteLi
     else:
         return Swept(expired, 0, ours=False)
     await _remove_ended_locks(database)
+    await _remove_idle_purges(database, now)
     for route, over_entries, over_bytes in await _over_limits(database, namespace, limits):
         victims = await _longest_unused(database, namespace, route, over_entries, over_bytes)
         for start in range(0, len(victims), BATCH):
@@ -189,6 +191,13 @@ async def _remove_ended_locks(database: Database) -> None:
     async with database.transaction() as connection:
         await _read_all(connection)
         await connection.execute("DELETE FROM semgate.locks WHERE until <= extract(epoch FROM clock_timestamp())")
+
+
+async def _remove_idle_purges(database: Database, now: float) -> None:
+    """Those that cover nothing that could still exist (see purge_log)."""
+    async with database.transaction() as connection:
+        await _read_all(connection)
+        await connection.execute("DELETE FROM semgate.purges WHERE until <= $1", now)
 
 
 async def _read_all(connection: Connection) -> None:

@@ -150,6 +150,34 @@ def test_what_has_no_effect_is_left_out() -> None:
     assert set(upstreams["local"]["retry"]) == {"attempts", "on"}, "a fallback is asked at once"
 
 
+def test_of_clients_and_prices_only_what_concerns_the_route_is_shown() -> None:
+    settings = explained("fine-live-operation", "openai-chat")
+    assert [(client["name"], client["routes"]) for client in settings["clients"]] == [
+        ("web", ["openai-*"]),
+        ("operator", []),
+    ]
+    assert settings["clients"][0]["limits"]["dollars_per_month"] == 50
+    assert list(settings["prices"]) == ["gpt-4o-mini", "gpt-4o*", "*"], "the first that matches counts"
+    assert settings["server"]["tracing"]["headers"] == {"X-Api-Key": MASK}
+    settings = explained("fine-live-operation", "hello")
+    assert [client["name"] for client in settings["clients"]] == ["web", "batch", "operator"]
+    assert settings["clients"][0]["limits"] == {"requests_per_minute": 600}, "its answers do not say what they used"
+    assert "prices" not in settings
+
+
+def test_a_route_that_no_client_may_use_is_said_to_be_one() -> None:
+    text = explain(read(CASES / "client-route-of-nobody.yaml", {}), "left-over")
+    assert "# None of the clients may use it.\n" in text
+    assert "clients:" not in text
+
+
+def test_what_is_included_is_shown_as_one_file() -> None:
+    settings = explained("include-whole", "ask")
+    assert set(settings["upstreams"]) == {"api"}
+    assert settings["upstreams"]["api"]["headers"] == {"X-Key": MASK}
+    assert "include" not in settings
+
+
 def test_a_dialect_that_is_turned_off_stays_off() -> None:
     (route,) = explained("fine-streams", "two-partitions")["routes"]
     assert route["dialect"] is None

@@ -1,5 +1,6 @@
 """A file -> settings: values from outside, the digest, what is watched, and that nothing in a file can raise."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -8,10 +9,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.config.load import Loaded, load, read
-from gateway.config.model import Duration, File, OpenAIEmbedder, Size
+from gateway.config.model import Duration, File, Interval, OpenAIEmbedder, Size
 from gateway.config.plain import plain
 from gateway.config.report import FORMATS, render
-from gateway.config.units import LARGEST, LONGEST, parse_duration, parse_size, write_duration, write_size
+from gateway.config.units import (
+    LARGEST,
+    LONGEST,
+    parse_duration,
+    parse_interval,
+    parse_size,
+    write_duration,
+    write_size,
+)
 
 CASES = Path(__file__).parent / "cases"
 SMALL = """\
@@ -122,6 +131,20 @@ def test_the_digest_follows_settings_and_secrets_but_not_comments(path: Path) ->
     assert fine(path, SMALL, {"KEY": "a"})[0].digest != fine(path, SMALL, {"KEY": "b"})[0].digest
 
 
+def test_the_digest_follows_the_order_of_prices_as_the_first_that_matches_counts(path: Path) -> None:
+    one, other = "gpt-4o: {prompt: 1}", "'gpt-*': {prompt: 2}"
+    digests = {
+        fine(path, f"{SMALL}prices: {{{prices}}}\n", {})[0].digest for prices in (f"{one}, {other}", f"{other}, {one}")
+    }
+    assert len(digests) == 2
+
+
+def test_the_digest_of_a_broken_file_follows_what_may_mend_it(path: Path) -> None:
+    path.write_text(SMALL + "server: {digest_key: '${KEY}'}\n")
+    digests = {read(path, {"KEY": key}).digest for key in ("short", "shorter", "0123456789abcdef")}
+    assert len(digests) == 3
+
+
 def test_the_local_embedder_is_there_unless_redefined(path: Path) -> None:
     assert list(fine(path, SMALL, {})[1].embedders) == ["default"]
     other = SMALL + "embedders: {default: {type: openai, model: m, base_url: 'http://127.0.0.1:1/v1'}}\n"
@@ -150,7 +173,12 @@ def test_settings_are_exactly_what_msgspec_itself_would_read() -> None:
     assert loaded.settings is not None
 
     def hook(kind: type, value: object) -> object:
-        return parse_duration(str(value)) if kind is Duration else parse_size(str(value))
+        readers: dict[type, Callable[[str], object]] = {
+            Duration: parse_duration,
+            Interval: parse_interval,
+            Size: parse_size,
+        }
+        return readers[kind](str(value))
 
     assert msgspec.convert(plain(loaded.settings), File, dec_hook=hook) == loaded.settings
 

@@ -23,6 +23,8 @@ server:
 \tdigest_key: literal-secret
 """
 
+SOURCES = {"routes.yaml": SOURCE}
+
 
 def problem(line: int, column: int = 3, **more: object) -> Problem:
     fields: dict[str, object] = {"path": "$.a", "text": "it is wrong", "file": "routes.yaml", **more}
@@ -30,7 +32,7 @@ def problem(line: int, column: int = 3, **more: object) -> Problem:
 
 
 def test_text_points_at_the_place() -> None:
-    assert render([problem(11, 18, hint="at least 1")], "text", SOURCE) == (
+    assert render([problem(11, 18, hint="at least 1")], "text", SOURCES) == (
         "routes.yaml:11:18: error: it is wrong ($.a)\n"
         " 11 |     connections: 0\n"
         "    |                  ^\n"
@@ -41,30 +43,30 @@ def test_text_points_at_the_place() -> None:
 
 
 def test_no_problems_are_no_text() -> None:
-    assert render([], "text", SOURCE) == ""
-    assert render([], "github", SOURCE) == ""
-    assert json.loads(render([], "json", SOURCE)) == []
+    assert render([], "text", SOURCES) == ""
+    assert render([], "github", SOURCES) == ""
+    assert json.loads(render([], "json", SOURCES)) == []
 
 
 def test_a_problem_of_the_whole_file_has_no_line() -> None:
-    assert render([problem(0, 0, path="$")], "text", "").startswith("routes.yaml: error: it is wrong\n\n")
+    assert render([problem(0, 0, path="$")], "text", {}).startswith("routes.yaml: error: it is wrong\n\n")
     assert (
-        render([problem(0, 0, path="$")], "github", "") == "::error file=routes.yaml,title=routes file::it is wrong\n"
+        render([problem(0, 0, path="$")], "github", {}) == "::error file=routes.yaml,title=routes file::it is wrong\n"
     )
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
 def test_lines_that_could_hold_a_secret_are_never_shown(form: str) -> None:
     everywhere = [problem(line) for line in range(20)]
-    assert "literal-secret" not in render(everywhere, form, SOURCE)  # type: ignore[arg-type]
+    assert "literal-secret" not in render(everywhere, form, SOURCES)  # type: ignore[arg-type]
 
 
 def test_a_column_beyond_its_line_is_no_trouble() -> None:
-    assert "    |" in render([problem(11, 500)], "text", SOURCE)
+    assert "    |" in render([problem(11, 500)], "text", SOURCES)
 
 
 def test_json_has_every_member() -> None:
-    assert json.loads(render([problem(3, hint="so", level="warning")], "json", SOURCE)) == [
+    assert json.loads(render([problem(3, hint="so", level="warning")], "json", SOURCES)) == [
         {
             "path": "$.a",
             "line": 3,
@@ -79,13 +81,13 @@ def test_json_has_every_member() -> None:
 
 def test_github_gets_one_escaped_line_for_each() -> None:
     awkward = problem(2, text="100% wrong\nindeed", hint="a, b: c", level="warning", file="a,b:c%.yaml")
-    assert render([awkward], "github", SOURCE) == (
+    assert render([awkward], "github", SOURCES) == (
         "::warning file=a%2Cb%3Ac%25.yaml,line=2,col=3,title=routes file::100%25 wrong%0Aindeed%0Aa, b: c\n"
     )
 
 
 def test_sarif_is_a_valid_log() -> None:
-    log = json.loads(render([problem(2, hint="so"), problem(0, 0, level="warning")], "sarif", SOURCE))
+    log = json.loads(render([problem(2, hint="so"), problem(0, 0, level="warning")], "sarif", SOURCES))
     assert log["version"] == "2.1.0"
     assert log["$schema"].endswith("sarif-2.1.0.json")
     (run,) = log["runs"]

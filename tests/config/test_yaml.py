@@ -37,10 +37,10 @@ def test_quoted_scalars_are_text() -> None:
 def test_every_node_knows_its_line_and_column() -> None:
     root = parse("a:\n  - b: é\n    c: {d: x}\n".encode()).root
     assert root is not None
-    assert position(root, ("a", 0, "b")) == (2, 8)
-    assert position(root, ("a", 0, "c")) == (3, 5)
-    assert position(root, ("a", 0, "c", "d")) == (3, 12)
-    assert position(root, ("a", 0, "not", "there")) == (2, 5)
+    assert position(root, ("a", 0, "b")) == (2, 8, "")
+    assert position(root, ("a", 0, "c")) == (3, 5, "")
+    assert position(root, ("a", 0, "c", "d")) == (3, 12, "")
+    assert position(root, ("a", 0, "not", "there")) == (2, 5, "")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_no_text_of_a_sensible_size_is_refused(data: bytes, problem: str
 def test_a_byte_order_mark_of_utf_8_is_no_part_of_the_text() -> None:
     root = parse(b"\xef\xbb\xbfa: 1\n").root
     assert root is not None
-    assert position(root, ("a",)) == (1, 4)
+    assert position(root, ("a",)) == (1, 4, "")
 
 
 def test_an_alias_bomb_is_stopped_before_it_is_walked() -> None:

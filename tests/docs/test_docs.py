@@ -15,7 +15,7 @@ from gateway import errors
 from gateway.cli.main import main
 from gateway.core.events import Outcome, Stage
 from gateway.core.messages import HitKind, Reason, Source
-from gateway.observe import Metrics
+from gateway.observe.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

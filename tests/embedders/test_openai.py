@@ -406,3 +406,15 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
     with pytest.raises(ConfigError, match="api_key") as caught:
         OpenAIEmbedder(model="a", api_key=key)
     assert "sk-" not in str(caught.value)
+
+
+def test_what_was_paid_for_is_told(embedder: Any) -> None:
+    paid: list[int] = []
+
+    async def scenario() -> None:
+        async with embedder(on_tokens=paid.append) as made:
+            await made.embed("how long is a piece of string")
+            await made.embed("two words")
+
+    asyncio.run(scenario())
+    assert paid == [7, 2]

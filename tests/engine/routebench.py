@@ -20,8 +20,10 @@ from gateway.core.recording import Recording
 from gateway.core.subject import PUBLIC, Rule
 from gateway.encodings import decode
 from gateway.engine.cache import RouteCache
-from gateway.engine.coalesce import Coalescing
+from gateway.engine.coalesce import Coalescing, Flights
 from gateway.engine.guard import Guard
+from gateway.engine.landing import Landings
+from gateway.engine.purges import Purges
 from gateway.engine.tiers import Places, Tiers
 from gateway.errors import EmbedError, StoreError
 from gateway.stores.memory import MemoryStore
@@ -34,6 +36,7 @@ class Rows(MemoryStore):
     """An EntryStore in memory: nearness by scanning. Fails or waits as told."""
 
     source = Source.POSTGRES
+    space = "words"
 
     def __init__(self) -> None:
         super().__init__(1 << 30)
@@ -66,12 +69,25 @@ class Rows(MemoryStore):
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         return self.vectors[entry_id][0]
 
+    async def vector(self, entry_id: str) -> Vector | None:
+        self._check()
+        return self.vectors[entry_id][1] if entry_id in self.vectors else None
+
     def used(self, entry_id: str, at: float) -> None:
         self.uses.append(entry_id)
 
     def _check(self) -> None:
         if self.down:
             raise StoreError("down")
+
+
+class Shared(MemoryStore):
+    """The exact tier that processes share."""
+
+    source = Source.REDIS
+
+    def __init__(self) -> None:
+        super().__init__(1 << 30)
 
 
 class Words:
@@ -113,10 +129,12 @@ class Bench:
         followers: int = 0,
         ttl: float = 100.0,
         stale: float = 0.0,
+        redis: bool = False,
     ) -> None:
         self.events: list[Event] = []
         self.rows, self.words = Rows(), Words()
         self.memory = MemoryStore(1 << 20) if memory else None
+        self.redis, self.purges = Shared(), Purges()
         rule = Rule(
             scope=PUBLIC,
             query=compile_extractors("$.q"),
@@ -130,6 +148,7 @@ class Bench:
             headers=(),
             exact_only=False,
             reads_body=True,
+            tags=compile_extractors("$.tags"),
         )
         terminal = (compile_terminal("[DONE]"),)
         keep = KeepRule(frozenset({2}), 10_000, (), (), frozenset(), frozenset(), terminal=terminal)
@@ -137,7 +156,7 @@ class Bench:
         ids = iter(range(1000))
         tiers = Tiers(
             memory=self.memory,
-            redis=None,
+            redis=(self.redis, self._guard("redis")) if redis else None,
             postgres=(self.rows, self._guard("postgres")),
             storing=self._guard("postgres"),
             embedder=(self.words, self._guard("embedder")),
@@ -146,9 +165,12 @@ class Bench:
             decode=decode,
             emit=self.events.append,
             new_id=lambda: f"id-{next(ids)}",
+            purges=self.purges,
         )
         coalescing = Coalescing(followers, 1000.0, 10.0, 10_000)
-        self.cache = RouteCache("route", rule, policy, Keyer(b"k" * 32, b"route"), tiers, coalescing)
+        self.cache = RouteCache(
+            "route", rule, policy, Keyer(b"k" * 32, b"route"), tiers, Flights(coalescing, time.monotonic), Landings()
+        )
 
     def _guard(self, part: str) -> Guard:
         return Guard(part, 5.0, self.events.append, time.monotonic)

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from gateway.core.events import BreakerMoved, Event, Stage, Trouble
-from gateway.engine.guard import FAILURES, FIRST_PAUSE, Guard
+from gateway.engine.guard import Guard, Skipping
+
+FAILURES, FIRST_PAUSE = Skipping().failures, Skipping().pause
 from gateway.errors import CacheTrouble, StoreError, TextUnfit
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one: importlib mode adds no folder
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
 

@@ -59,8 +59,9 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
 class Gateway:
     """A running `semgate serve`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path, file: Path) -> None:
         self.process = process
+        self.file = file
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.log = log
@@ -81,6 +82,14 @@ class Gateway:
             if series == name and wanted <= set(found.rstrip("}").split(",")):
                 total += float(value)
         return total
+
+    def text(self, config: str) -> str:
+        """What its routes file would be with this configuration."""
+        return f"version: 1\n{config.replace('LISTEN', f'127.0.0.1:{self.port}')}"
+
+    def admin(self, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        """Ask the operator's door; the token is always `TOKEN`."""
+        return self.http.request(method, f"/-/{path}", json=body, headers={"Authorization": "Bearer TOKEN"}, **more)
 
     def logged(self) -> str:
         return self.log.read_text()
@@ -109,7 +118,7 @@ def serve(folder: Path, config: str, *, env: dict[str, str] | None = None, ready
             cwd=folder,
             env={**os.environ, "PYTHONWARNINGS": "default", **(env or {})},
         )
-    gateway = Gateway(process, port, log)
+    gateway = Gateway(process, port, log, file)
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()

@@ -72,6 +72,7 @@ def with_everything(kept: Entry) -> Entry:
         pace=bytes(range(256)),
         compressed=True,
         usage_asked=True,
+        tags=("alpha", "b\u00e9ta"),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rows import entry
 
+from gateway.stores import memory
 from gateway.stores.memory import MemoryStore
 
 NOW = time.time()
@@ -54,6 +57,40 @@ def test_the_pace_of_a_stream_is_counted() -> None:
     store = MemoryStore(5_000)
     store.put_now(kept)
     assert (len(store), store.bytes) == (0, 0)
+
+
+def test_what_a_purge_covers_is_forgotten_while_other_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "FORGET_BATCH", 10)
+
+    async def scenario() -> None:
+        store = MemoryStore(1 << 24)
+        entries = [entry(number, route="ab"[number % 2]) for number in range(100)]
+        for each in entries:
+            store.put_now(each)
+        looks = 0
+
+        async def work() -> None:
+            nonlocal looks
+            while True:
+                await asyncio.sleep(0)
+                store.get_now(entries[1].exact, NOW)
+                store.delete(entries[looks % 100].exact)
+                looks += 1
+
+        working = asyncio.create_task(work())
+        assert await store.forget(lambda each: each.route == "a") > 40
+        working.cancel()
+        assert looks >= 5
+        left = [each for each in entries if store.get_now(each.exact, NOW)]
+        assert {each.route for each in left} == {"b"}
+        assert store.bytes == sum(each.size() for each in left)
+
+    asyncio.run(scenario())
+
+
+def test_the_tags_of_an_entry_are_counted() -> None:
+    tagged = msgspec.structs.replace(entry("a"), tags=("t" * 100, "u" * 100))
+    assert tagged.size() == entry("a").size() + 200
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("pgdx"), st.integers(0, 3000)), max_size=60))

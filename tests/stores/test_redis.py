@@ -25,6 +25,12 @@ def put_and_get(url: str) -> None:
             await store.ping()
             await store.put(kept)
             assert await store.get(kept.exact, time.time()) == kept
+            others = [entry(number) for number in range(20)]
+            for each in others:
+                await store.put(each)
+            await store.remove([kept.exact, *(each.exact for each in others[1:]), b"never there"])
+            found = [await store.get(each.exact, time.time()) for each in (kept, *others)]
+            assert found == [None, others[0], *[None] * 19]
         finally:
             await store.close()
 

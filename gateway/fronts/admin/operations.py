@@ -58,12 +58,12 @@ class FileProblem(msgspec.Struct, frozen=True):
 
 
 class LookupQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What would be served? `body` is a request's JSON body as a client would send it; with `text` alone, all partitions
-    of the scope are searched. `scope` as its extractor would find it; `headers` and `path` of the request where they
-    matter."""
+    """What would be served? `body` is a request's JSON body as a client would send it (empty or null: none); with `text`
+    alone, all partitions of the scope are searched. `scope` as its extractor would find it; `headers` and `path` (with
+    its query string) of the request where they matter."""
 
     route: str
-    body: msgspec.Raw | None = None
+    body: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     text: str | None = None
     scope: str | list[str] | None = None
     headers: dict[str, str] = {}
@@ -164,7 +164,7 @@ class Saved(msgspec.Struct, frozen=True):
 
 class RouteStats(msgspec.Struct, frozen=True):
     """Counts since the gateway started. `hits` by kind, `bypasses` and `not_kept` by reason; `entries` and `bytes` are
-    what is stored now, None while PostgreSQL does not answer."""
+    what is stored now, None while PostgreSQL does not answer. `seconds` and `similarities` by outcome."""
 
     requests: int
     hits: dict[str, int]
@@ -178,6 +178,8 @@ class RouteStats(msgspec.Struct, frozen=True):
     saved: Saved
     entries: int | None
     bytes: int | None
+    seconds: dict[str, Distribution] = {}
+    similarities: dict[str, Distribution] = {}
 
 
 class Distribution(msgspec.Struct, frozen=True):

@@ -1,0 +1,91 @@
+"""Examples of what passes through the admin API, for its description. Tests hold them against the types."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+_ID = "01a1fd2e-0ee4-7a1e-88fa-ed17bc9d7566"
+_SHOWN: dict[str, Json] = {
+    "id": _ID,
+    "route": "chat",
+    "created_at": 1763712996.567,
+    "expires_at": 1763799396.567,
+    "hits": 12,
+    "bytes": 1874,
+    "tags": ["handbook"],
+    "question": "How do I reset my password?",
+}
+_CHAT: dict[str, Json] = {
+    "model": "gpt-4o",
+    "messages": [{"role": "user", "content": "How can I reset my password?"}],
+}
+
+READINESS: Json = {"status": "ready", "parts": {"postgres": "ok", "embedders.default": "ok"}}
+RUNNING: Json = {
+    "digest": "5f0a3c1d7b",
+    "loaded_at": 1763712990.1,
+    "last_error": None,
+    "routes": [{"name": "chat", "path": "/v1/chat/completions", "upstream": "openai", "mode": "serve"}],
+    "restart_needed": [],
+}
+RELOADED: Json = {"digest": "5f0a3c1d7b", "changed": True}
+STATS: Json = {
+    "since": 1763712990.1,
+    "routes": {
+        "chat": {
+            "requests": 1000,
+            "hits": {"exact": 310, "semantic": 120},
+            "stale": 0,
+            "collapsed": 20,
+            "misses": 540,
+            "bypasses": {"no-scope": 8},
+            "refused": 0,
+            "errors": 2,
+            "not_kept": {"rejected": 3},
+            "saved": {"prompt_tokens": 5400, "completion_tokens": 81000, "dollars": 0.8235},
+            "entries": 537,
+            "bytes": 1006338,
+            "seconds": {"hit": {"bounds": [0.001, 0.01], "counts": [290, 138, 2]}},
+            "similarities": {},
+        }
+    },
+    "seconds": {},
+    "similarities": {},
+}
+QUESTION: Json = {"route": "chat", "body": _CHAT, "scope": "web"}
+ANSWER: Json = {
+    "verdict": "hit",
+    "reason": None,
+    "candidates": [
+        {
+            "entry": _ID,
+            "similarity": 0.9731,
+            "verifier_score": None,
+            "served": True,
+            "question": "How do I reset my password?",
+            "why": "near enough, and nearest of all",
+        }
+    ],
+    "subject": {"model": "gpt-4o", "form": "single", "exact_only": False, "text_length": 28},
+    "steps": [{"step": "memory", "result": "nothing under these words", "ms": 0.01}],
+}
+PAGE: Json = {"entries": [_SHOWN], "next": None}
+ENTRY: Json = {
+    **_SHOWN,
+    "status": 200,
+    "headers": [["content-type", "application/json"]],
+    "body": '{"choices": [{"message": {"content": "Choose Forgot password."}}]}',
+    "encoding": "utf-8",
+    "form": "json",
+    "last_used": 1763713996.0,
+    "asked_at": 1763712995.2,
+}
+ORDER: Json = {"route": "chat", "tags": ["handbook"], "older_than": "24h", "dry_run": True}
+PURGED: Json = {"matched": 12, "purged": 0}
+IMPORTED: Json = {"kept": 998, "known": 1, "problems": [[7, "no route is named 'chta'"]]}
+LINES = (
+    '{"route": "chat", "scope": "web", "body": {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}, '
+    '"answer": {"choices": [{"message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}}\n'
+)

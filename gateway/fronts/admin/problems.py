@@ -1,0 +1,53 @@
+"""Every error under `/-/` as RFC 9457 problem+json: Litestar's own, semgate's, and what nobody expected.
+
+A message names the field, the setting or the part at fault. An unexpected error is logged, and its text stays inside.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from gateway.errors import CacheTrouble, ReloadRefused, SemgateError
+
+PROBLEM = "application/problem+json"
+LOG = logging.getLogger("semgate")
+
+
+def problem(
+    status: int, detail: str, title: str = "", *, headers: Mapping[str, str] | None = None, **members: object
+) -> Response[bytes]:
+    """An answer with these extension members (RFC 9457, 3.2)."""
+    shown = {"type": "about:blank", "title": title or HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(
+        msgspec.json.encode(shown | members),
+        status_code=status,
+        media_type=PROBLEM,
+        headers={"cache-control": "no-store", **(headers or {})},
+    )
+
+
+def from_litestar(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    return problem(error.status_code, error.detail, headers=error.headers)
+
+
+def from_semgate(_request: Request[Any, Any, Any], error: SemgateError) -> Response[bytes]:
+    """Trouble of a store or an embedder is nobody's mistake: 503, ask again. A refused reload lists what is wrong."""
+    match error:
+        case CacheTrouble():
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), error.title, headers={"retry-after": "5"})
+        case ReloadRefused():
+            return problem(error.status, str(error), error.title, problems=list(error.problems))
+        case _:
+            return problem(error.status, str(error), error.title)
+
+
+def from_nowhere(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    LOG.error("admin", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of semgate's own; its log says more")

@@ -1,0 +1,82 @@
+"""Log lines: JSON, one object a line, all events on stderr and the access log on stdout.
+
+No line holds question text, a raw scope, a credential or a header of the client's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import msgspec
+
+from gateway.core.events import Served
+from gateway.observe.lines import STDERR, STDOUT, LineWriter
+
+_encode = msgspec.json.Encoder().encode
+DIGEST_SHOWN = 16
+"""Hex digits of a scope's digest: enough to put lines together."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record: time, level, event, and what the call added as `fields`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, object] = {
+            "time": timestamp(record.created),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        fields |= getattr(record, "fields", {})
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return _encode(fields).decode()
+
+
+class LineHandler(logging.Handler):
+    """Gives records to a writer that nobody waits for."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.write(self.format(record).encode() + b"\n")
+
+    def flush(self) -> None:
+        """Not waited for: whoever logs goes on. The writer sees to its last lines itself."""
+
+
+def log_to_stderr(level: str) -> None:
+    """Send every log record of this process to stderr as JSON lines."""
+    handler = LineHandler(STDERR)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def write_access_line(event: Served, trace: str | None, writer: LineWriter = STDOUT) -> None:
+    """One line for one request; `trace` is the id of its trace, where there is one."""
+    fields: dict[str, object] = {
+        "time": timestamp(time.time()),
+        "event": "request",
+        "route": event.route,
+        "outcome": event.outcome.value,
+        "status": event.status,
+        "ms": round(event.seconds * 1000, 3),
+    }
+    optional = {
+        "source": event.source,
+        "kind": event.kind,
+        "reason": event.reason,
+        "similarity": None if event.similarity is None else round(event.similarity, 4),
+        "entry": event.entry,
+        "scope": None if event.scope is None else event.scope.hex()[:DIGEST_SHOWN],
+        "client": event.client,
+        "trace": trace,
+    }
+    fields |= {name: value for name, value in optional.items() if value is not None}
+    writer.write(_encode(fields) + b"\n")
+
+
+def timestamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"

@@ -1,0 +1,77 @@
+"""Purges in one process: what the log of purges says goes to those who look up and keep, and out of memory and Redis.
+
+It begins with what is known in PostgreSQL and then follows it; both go on over reloads, and while PostgreSQL is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gateway.core.events import Purged, Stage, Trouble
+from gateway.core.ports import Emit
+from gateway.core.purges import Purge
+from gateway.engine.guard import Guard
+from gateway.engine.purges import Purges
+from gateway.errors import CacheTrouble, StoreError
+from gateway.stores.memory import MemoryStore
+from gateway.stores.postgres import Database
+from gateway.stores.purge_log import PurgeLog
+from gateway.stores.redis import RedisStore
+
+# How long the start waits to hear what was purged before; without an answer it is heard as soon as there is one.
+LOADING_SECONDS = 5.0
+
+
+class Purging:
+    """`log` is for whoever purges, `purges` for look-ups."""
+
+    def __init__(
+        self,
+        database: Database,
+        namespace: str,
+        memory: MemoryStore | None,
+        redis: tuple[RedisStore, Guard] | None,
+        emit: Emit,
+    ) -> None:
+        self.purges = Purges()
+        self.log = PurgeLog(database, namespace=namespace, heard=self._hear, on_removed=self._let_go)
+        self._memory = memory
+        self._redis = redis
+        self._emit = emit
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        try:
+            async with asyncio.timeout(LOADING_SECONDS):
+                await self.log.load()
+        except (StoreError, TimeoutError):
+            pass  # PostgreSQL's trouble is told by who pings it; following it loads as well
+        self._task = asyncio.create_task(self.log.follow(self._tell), name="semgate purges")
+
+    async def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _hear(self, purges: Sequence[Purge], whole: bool) -> None:
+        if whole:
+            self.purges.replace(purges)
+        else:
+            self.purges.add(purges)
+        if self._memory is not None and not whole:
+            await self._memory.forget(self.purges.covers)
+
+    async def _let_go(self, keys: Sequence[bytes]) -> None:
+        """Redis holds what is void until it expires otherwise: look-ups would pass over it, and this frees the place."""
+        self._emit(Purged(len(keys)))
+        if self._redis is None:
+            return
+        store, guard = self._redis
+        try:
+            await guard.call(Stage.STORE, store.remove, keys)
+        except CacheTrouble:
+            return  # told by the guard
+
+    def _tell(self, trouble: StoreError) -> None:
+        self._emit(Trouble("postgres", str(trouble)))
