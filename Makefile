@@ -9,12 +9,12 @@ BIN    := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fix bench schema docs wheel clean
+.PHONY: help serve test check fix bench schema docs wheel container clean
 
 help: ## this list
 	@echo "semgate: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [CONFIG=$(CONFIG)] [ARGS=...]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 serve: $(VENV)/.installed ## install what is needed, then run the gateway
 	@exec $(BIN)/semgate serve $(CONFIG) $(ARGS)
@@ -39,6 +39,10 @@ docs: $(VENV)/.installed-dev ## rewrite docs/configuration.md
 
 wheel: $(VENV)/.installed-dev ## build the wheel and the source archive into dist/
 	@$(BIN)/python -m hatchling build
+
+container: ## build the container image with podman, and try it out (ARGS="--base IMAGE")
+	@scripts/container build $(ARGS)
+	@scripts/container smoke
 
 clean: ## remove the virtual environment and what was built
 	rm -rf $(VENV) dist build bench/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -24,8 +24,8 @@ KIB, MIB = 1 << 10, 1 << 20
 FIXED = (
     # A request
     Fixed("core.body:MAX_DEPTH", 100, "levels of a JSON body; one that is nested deeper is not cached"),
-    Fixed("fronts.gate:DRAIN_BYTES", Size(16 * MIB), "of a refused request's body that are read before the answer"),
-    Fixed("fronts.gate:DRAIN_SECONDS", Duration(2), "for that"),
+    Fixed("fronts.intake:DRAIN_BYTES", Size(16 * MIB), "of a refused request's body that are read before the answer"),
+    Fixed("fronts.intake:DRAIN_SECONDS", Duration(2), "for that"),
     Fixed("core.policy:LONGEST_MODEL", 256, "characters of a model's name that are kept for counting"),
     Fixed("core.prices:REMEMBERED", 1024, "model names whose price is remembered, per route and worker"),
     Fixed("core.quota:LONGEST_WAIT", Duration(60), "that `Retry-After` asks for where a minute's limit is used up"),
@@ -87,7 +87,7 @@ FIXED = (
     Fixed("fronts.admin.access:MOST_ADDRESSES", 4096, "addresses whose wrong tokens are counted, per worker"),
     Fixed("fronts.admin.entries:LARGEST_PAGE", 1000, "entries on one page"),
     Fixed("fronts.admin.entries:LARGEST_QUESTION", Size(16 * MIB), "of a look-up's question"),
-    Fixed("fronts.admin.transfer:LARGEST_BATCH", Size(8 * MIB), "of one batch of an import"),
+    Fixed("fronts.admin.transfer:LARGEST_BATCH", Size(32 * MIB), "of one batch of an import"),
     Fixed("fronts.admin.transfer:MOST_LINES", 1000, "lines of one batch"),
     Fixed("fronts.admin.ui.access:FIELDS", 40, "fields of a form"),
     Fixed("fronts.admin.ui.asking:LARGEST_QUESTION", Size(4 * MIB), "of a look-up's question on the dashboard"),

@@ -18,15 +18,17 @@ SPARED_REMEMBERED = 100_000
 class _Marks:
     """Purges of one route, or of all of them, by one kind of thing that they name; `rest` names none."""
 
-    __slots__ = ("exact", "rest", "scopes", "tags")
+    __slots__ = ("exact", "newest", "rest", "scopes", "tags")
 
     def __init__(self) -> None:
+        self.newest = 0.0
         self.exact: dict[bytes, list[Purge]] = {}
         self.tags: dict[str, list[Purge]] = {}
         self.scopes: dict[bytes, list[Purge]] = {}
         self.rest: list[Purge] = []
 
     def add(self, purge: Purge) -> None:
+        self.newest = max(self.newest, purge.before)
         if purge.exact:
             for exact in purge.exact:
                 _put(self.exact.setdefault(exact, []), purge)
@@ -39,15 +41,16 @@ class _Marks:
         else:
             _put(self.rest, purge)
 
-    def that_may_cover(self, asked: Purgeable) -> Iterable[Purge]:
-        yield from self.rest
+    def that_may_cover(self, asked: Purgeable) -> list[Purge]:
+        found = [*self.rest]
         if self.exact:
-            yield from self.exact.get(asked.exact, ())
+            found += self.exact.get(asked.exact, ())
         if self.scopes:
-            yield from self.scopes.get(asked.scope, ())
+            found += self.scopes.get(asked.scope, ())
         if self.tags:
             for tag in asked.tags:
-                yield from self.tags.get(tag, ())
+                found += self.tags.get(tag, ())
+        return found
 
 
 class Purges:
@@ -91,11 +94,13 @@ class Purges:
         if len(self._spared) > SPARED_REMEMBERED:
             self._spared.popitem(last=False)
 
-    def _near(self, asked: Purgeable) -> Iterable[Purge]:
+    def _near(self, asked: Purgeable) -> list[Purge]:
+        found: list[Purge] = []
         for route in (None, asked.route):
             marks = self._of.get(route)
-            if marks is not None:
-                yield from marks.that_may_cover(asked)
+            if marks is not None and asked.asked_at < marks.newest:
+                found += marks.that_may_cover(asked)
+        return found
 
 
 def _put(purges: list[Purge], purge: Purge) -> None:

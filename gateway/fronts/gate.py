@@ -6,7 +6,6 @@ route's `max_body` the request streams on uncached, over the server's bound it i
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 
@@ -20,30 +19,28 @@ from gateway.core.asgi import (
     UPSTREAM_PATH,
     UPSTREAM_VARIABLES,
     HeaderList,
-    Message,
     Receive,
     Scope,
     Send,
 )
 from gateway.core.body import Document
 from gateway.core.connection import named_by_connection
+from gateway.core.events import Outcome, Served
 from gateway.core.extract import Extractors, first_value
 from gateway.core.messages import Reason, Request
 from gateway.core.models import ModelPattern
+from gateway.core.ports import Emit
+from gateway.core.quota import Standing
 from gateway.core.routing import decode_variables
 from gateway.engine.allowance import Allowances
-from gateway.errors import Forbidden, MethodNotAllowed, NoRoute, RequestBroken, RequestTooLarge, SemgateError
+from gateway.errors import Forbidden, MethodNotAllowed, NoRoute, SemgateError
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Account, Caller, Client, Clients, announcing, too_many
-from gateway.fronts.patience import Patience
+from gateway.fronts.intake import Intake, declared_length, has_body
 from gateway.fronts.problem import send_problem
 
 # Wishes to this cache are not the upstream's business.
 _WISHES = frozenset({b"x-cache-threshold", b"x-cache-ttl"})
-
-# How much of a refused body is read, and for how long, before the answer.
-DRAIN_BYTES = 16 << 20
-DRAIN_SECONDS = 2.0
 
 
 class GatedRoute(msgspec.Struct, frozen=True):
@@ -68,26 +65,27 @@ class Admitted(msgspec.Struct, gc=False):
 
 
 class Gate:
-    """`max_request_body` in bytes; routes in the order of the file; `allowances` know what clients with limits have left."""
+    """Routes in the order of the file; `intake` reads bodies, `allowances` know what clients with limits have left."""
 
     def __init__(
         self,
         path: str,
         routes: tuple[GatedRoute, ...],
         clients: Clients,
-        max_request_body: int,
-        patience: Patience,
+        intake: Intake,
         allowances: Allowances,
+        emit: Emit,
     ) -> None:
         self._path = path
+        self._name = routes[0].name if len(routes) == 1 else ""
         self._by_method: dict[str, list[GatedRoute]] = {}
         for route in routes:
             for method in route.methods:
                 self._by_method.setdefault(method, []).append(route)
         self._clients = clients
-        self._limit = max_request_body
-        self._patience = patience
+        self._intake = intake
         self._allowances = allowances
+        self._emit = emit
         self._by_model = any(route.models for route in routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, variables: dict[str, bytes]) -> None:
@@ -95,23 +93,17 @@ class Gate:
         asked_at = time.time()
         try:
             routes, headers, caller = self._recognise(scope)
-            client = caller.client
-            if (
-                client is not None
-                and client.routes is not None
-                and not client.may_use(*[route.name for route in routes])
-            ):
-                await self._drain_announced(scope, headers, receive)
-                raise self._forbidden(client, "any route of this path")
-            if client is not None and client.limits is not None:
-                standing = await self._allowances.admit(client.name, client.limits)
-                send = announcing(send, standing.headers)
-                if standing.over is not None:
-                    await self._drain_announced(scope, headers, receive)
-                    raise too_many(client, standing.over)
+            if caller.client is not None:
+                scope[CALLER] = caller.client.name
+                standing = await self._standing(caller.client, routes, scope, headers, receive)
+                if standing is not None:
+                    send = announcing(send, standing.headers)
+                    await self._hold_back(caller.client, standing, scope, headers, receive)
             admitted = await self._admit(asked_at, routes, headers, caller, scope, receive, variables)
         except SemgateError as error:
             await send_problem(send, error)
+            seconds = max(0.0, time.time() - asked_at)
+            self._emit(Served(self._name, Outcome.REFUSED, seconds, error.status, client=scope.get(CALLER)))
             return
         middleware = admitted.route.middleware
         if admitted.document is None:
@@ -140,19 +132,19 @@ class Gate:
         variables: dict[str, bytes],
     ) -> Admitted:
         scope[DROP_HEADERS] = _WISHES if caller.key_header is None else _WISHES | {caller.key_header}
-        declared = _declared_length(headers)
-        if declared is not None and declared > self._limit:
-            await self._drain_announced(scope, headers, receive)
-            raise self._too_large()
+        declared = declared_length(headers)
+        if declared is not None and declared > self._intake.limit:
+            await self._intake.drain_announced(scope, headers, receive)
+            raise self._intake.too_large()
         body: bytes | None = None
         if self._by_model:
             # Where the model decides, the body must be read whole to know whose it is.
-            body, receive = await self._read(receive, declared, self._limit)
+            body, receive = await self._intake.read(receive, declared, self._intake.limit)
         elif routes[0].middleware.reads_bodies:
-            body, receive = await self._read(receive, declared, routes[0].max_body)
+            body, receive = await self._intake.read(receive, declared, routes[0].max_body)
         else:
-            more = _has_body(scope["http_version"], declared, headers)
-            receive = self._replay([], more, declared, receive)  # streams on, within the server's bounds
+            more = has_body(scope["http_version"], declared, headers)
+            receive = self._intake.replay([], more, declared, receive)  # streams on, within the server's bounds
         request = Request(
             method=scope["method"],
             path=scope["raw_path"],
@@ -179,6 +171,23 @@ class Gate:
         scope[UPSTREAM_VARIABLES] = variables
         return Admitted(route, request, document, receive)
 
+    async def _standing(
+        self, client: Client, routes: list[GatedRoute], scope: Scope, headers: HeaderList, receive: Receive
+    ) -> Standing | None:
+        """What a client with limits has left, this request counted. Raises Forbidden where it may not use the path at all."""
+        if client.routes is not None and not client.may_use(*[route.name for route in routes]):
+            await self._intake.drain_announced(scope, headers, receive)
+            raise self._forbidden(client, "any route of this path")
+        return None if client.limits is None else await self._allowances.admit(client.name, client.limits)
+
+    async def _hold_back(
+        self, client: Client, standing: Standing, scope: Scope, headers: HeaderList, receive: Receive
+    ) -> None:
+        """Raises TooManyRequests where a limit is reached."""
+        if standing.over is not None:
+            await self._intake.drain_announced(scope, headers, receive)
+            raise too_many(client, standing.over)
+
     def _forbidden(self, client: Client, routes: str) -> Forbidden:
         self._allowances.forbid(client.name)
         return Forbidden(f"the client {client.name!r} may not use {routes} (clients.routes)")
@@ -187,7 +196,6 @@ class Gate:
         """Raises Forbidden where the model chose a route that this client may not use."""
         if not client.may_use(route.name):
             raise self._forbidden(client, f"the route {route.name!r}")
-        scope[CALLER] = client.name
         if client.limits is not None and client.limits.metered:
             scope[ACCOUNT] = Account(client.name, client.limits, request)
 
@@ -203,79 +211,6 @@ class Gate:
         named = "a request without a model" if model is None else f"the model {str(model)[:100]!r}"
         raise NoRoute(f"no route of {self._path} takes {named}")
 
-    def _too_large(self) -> RequestTooLarge:
-        return RequestTooLarge(f"the request body exceeds server.max_request_body ({self._limit} bytes)")
-
-    async def _read(self, receive: Receive, declared: int | None, keep_at_most: int) -> tuple[bytes | None, Receive]:
-        """The whole body if it is at most `keep_at_most` bytes, else None and a receive that plays it from its start."""
-        message = await self._next(receive)
-        body: bytes = message.get("body", b"")
-        # A server may announce more even after the last byte; where the length was declared, no need to ask.
-        more = message.get("more_body", False) and len(body) != declared
-        if not more and len(body) <= keep_at_most:
-            return body, receive
-        chunks, size = [body], len(body)
-        while more and size <= keep_at_most:
-            message = await self._next(receive)
-            more = message.get("more_body", False) and size + len(message.get("body", b"")) != declared
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-        if size > self._limit:
-            await self._drain(receive)
-            raise self._too_large()
-        if size <= keep_at_most:
-            return b"".join(chunks), receive
-        return None, self._replay(chunks, more, declared, receive)
-
-    def _replay(self, chunks: list[bytes], more: bool, declared: int | None, receive: Receive) -> Receive:
-        """Play what was read, then the rest, refusing it beyond the server's bounds. After the body's end whoever receives
-        waits for the client to leave, for as long as it likes."""
-        size = sum(map(len, chunks))
-        ended = not more or size == declared
-
-        async def play() -> Message:
-            nonlocal size, ended
-            if chunks:
-                body = b"".join(chunks)
-                chunks.clear()
-                return {"type": "http.request", "body": body, "more_body": more}
-            if ended:
-                return await receive()
-            message = await self._next(receive)
-            size += len(message.get("body", b""))
-            if size > self._limit:
-                await self._drain(receive)
-                raise self._too_large()
-            ended = not message.get("more_body", False) or size == declared
-            return message
-
-        return play
-
-    async def _drain_announced(self, scope: Scope, headers: HeaderList, receive: Receive) -> None:
-        """Of a body that is refused unread. Who expects a word first sends nothing yet."""
-        announced = _has_body(scope["http_version"], _declared_length(headers), headers)
-        if announced and not any(name == b"expect" for name, _ in headers):
-            await self._drain(receive)
-
-    async def _drain(self, receive: Receive) -> None:
-        """Read on for a little: a client that is still sending when the connection closes never sees the answer."""
-        size = 0
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while size < DRAIN_BYTES:
-                    message = await receive()
-                    size += len(message.get("body", b""))
-                    if not message.get("more_body", False):
-                        return
-        except TimeoutError:
-            return
-
-    async def _next(self, receive: Receive) -> Message:
-        message = await self._patience.receive(receive)
-        if message["type"] == "http.disconnect":
-            raise RequestBroken("the request body ended before it was whole, or its framing cannot be read")
-        return message
-
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
     """The headers that an upstream will see. What `Connection` names goes no further than here (RFC 9110, 7.6.1): were it
@@ -283,17 +218,3 @@ def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:
     found = list(headers)
     named = named_by_connection(found)
     return [pair for pair in found if pair[0] not in named] if named else found
-
-
-def _has_body(version: str, declared: int | None, headers: HeaderList) -> bool:
-    """HTTP/1 announces a body (RFC 9112, 6.3), HTTP/2 need not."""
-    if declared is not None:
-        return declared > 0
-    return version not in ("1.0", "1.1") or any(name == b"transfer-encoding" for name, _ in headers)
-
-
-def _declared_length(headers: HeaderList) -> int | None:
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return None

@@ -35,6 +35,7 @@ from gateway.engine.tiers import Tiers
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Client, Clients
 from gateway.fronts.gate import Gate, GatedRoute
+from gateway.fronts.intake import Intake
 from gateway.fronts.metered import Metered
 from gateway.fronts.patience import Patience
 from gateway.fronts.replay import Replayer
@@ -53,9 +54,9 @@ def compile_generation(settings: File, digest: str, resources: Resources, lease:
     by_path: dict[str, list[GatedRoute]] = {}
     for compiled in routes.values():
         by_path.setdefault(compiled.settings.path, []).append(_gated(settings, compiled, resources, prices, emit))
-    limit, patience = settings.server.max_request_body, Patience(settings.server.body_timeout)
+    intake = Intake(settings.server.max_request_body, Patience(settings.server.body_timeout))
     allowances = resources.allowances
-    gates = {path: Gate(path, tuple(gated), clients, limit, patience, allowances) for path, gated in by_path.items()}
+    gates = {path: Gate(path, tuple(gated), clients, intake, allowances, emit) for path, gated in by_path.items()}
     return Generation(settings, digest, time.time(), Router(gates), routes, resources, lease)
 
 

@@ -242,7 +242,7 @@ class PurgeLog:
         if counted["purges"] <= MOST_PURGES and counted["keys"] <= MOST_KEYS and counted["similar"] <= MOST_SIMILAR:
             return
         rows = await connection.fetch(f"SELECT {COLUMNS} FROM semgate.purges WHERE namespace = $1", self._namespace)
-        bounded = coarsen(_purge(row) for row in rows)
+        bounded = await asyncio.to_thread(coarsen, [_purge(row) for row in rows])
         stay = {purge.number for purge in bounded}
         await connection.execute(
             "DELETE FROM semgate.purges WHERE number = ANY($1)",

@@ -12,11 +12,12 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.config.load import read
+from gateway.config.model import Server
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-# Requests in flight get this long after SIGTERM, by default.
-DRAIN_SECONDS = 25
+# How long requests in flight get after SIGTERM, unless a file says otherwise.
+DRAIN_SECONDS = Server().drain
 
 
 class Image(NamedTuple):

@@ -15,7 +15,8 @@ from gateway.fronts.admin.operations import Imported
 from gateway.fronts.admin.reading import read_parameters
 
 NDJSON = "application/x-ndjson"
-LARGEST_BATCH = 8 << 20
+# One exported entry of `keep.max_body` (10 MiB unless told otherwise) fits, as JSON and in base64.
+LARGEST_BATCH = 32 << 20
 MOST_LINES = 1000
 
 
