@@ -99,10 +99,10 @@ class Server(Settings, frozen=True, kw_only=True):
     grace: Annotated[
         Duration,
         Meta(
-            description="How long requests may go on with the old settings after a reload; what is not done then (an endless "
-            "stream, say) is cut."
+            description="How long requests may go on with the old settings after a reload; what is not done then is cut "
+            "where it hangs on a connection that nobody else uses."
         ),
-    ] = Duration(60.0)
+    ] = Duration(600.0)
     drain: Annotated[
         Duration,
         Meta(

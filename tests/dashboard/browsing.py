@@ -91,6 +91,7 @@ class Visit:
         self.page.get_by_label("Admin token").fill(TOKEN)
         self.page.keyboard.press("Enter")
         self.page.get_by_role("heading", name="Overview", exact=True).wait_for()
+        self.page.wait_for_load_state("load")  # scripts have run
         return self.page
 
     def open(self, path: str) -> Page:

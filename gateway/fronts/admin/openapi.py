@@ -169,7 +169,7 @@ def _paths() -> dict[str, Json]:
             "post": _operation(
                 stored,
                 "import",
-                "Store a batch of lines, at most 1000 and 8 MiB: exported ones, or requests with their answers.",
+                "Store a batch of lines, at most 1000 and 32 MiB: exported ones, or requests with their answers.",
                 _shape("Imported", examples.IMPORTED),
                 body=_lines(),
                 query=[("route", "The route of lines that name none.", {"type": "string"})],
