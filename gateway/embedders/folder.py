@@ -8,6 +8,7 @@ layer behind the graph, no window to be found) is an EmbedError that says so: a 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -208,6 +209,7 @@ def _checksum(files: list[Path], how: str) -> str:
 
 
 def _download(model: str) -> Path:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import huggingface_hub
 
     try:

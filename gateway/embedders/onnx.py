@@ -7,6 +7,7 @@ Tokens are counted before the model runs; a text beyond the window is TextUnfit,
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,6 +129,7 @@ class _Model:
 
 
 def _load(name: str, window: int | None) -> _Model:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would report to its makers, and write below HOME for that
     import onnxruntime  # type: ignore[import-untyped, unused-ignore]
     from tokenizers import Tokenizer
 

@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: the current generation's gates answer their paths, Litestar answers `/-/`, nothing else exists.
+"""The outermost ASGI layer: Litestar answers `/-/`, the current generation's gates their paths, nothing else exists.
 
 It stands in front of Litestar's router, as that one rewrites paths and costs more than a whole exact hit. A request
 keeps the generation it began with.
@@ -32,11 +32,17 @@ class Switch:
         self.generation = generation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        generation = self.generation
-        if scope["type"] != "http" or generation is None:
+        if scope["type"] != "http":
             await self._admin(scope, receive, send)
             return
         path = scope["raw_path"]
+        if path.startswith(ADMIN):  # first: a route like `/*` has no part in it, and its upstream must not see the token
+            await self._operate(path, scope, receive, send)
+            return
+        generation = self.generation
+        if generation is None:
+            await self._admin(scope, receive, send)
+            return
         found = generation.router.find(path)
         if found is not None:
             if scope["method"] == "GET" and scope["http_version"] == "1.1" and _asks_for_websockets(scope):
@@ -50,16 +56,17 @@ class Switch:
                 generation.requests -= 1
                 if generation.replaced:
                     generation.left()
-        elif path.startswith(ADMIN):
-            if self._open_only and path not in OPEN:
-                await send_problem(send, NoRoute("the operator's door has an address of its own: server.admin.listen"))
-                return
-            await self._admin(scope, receive, send)
         elif path == HEALTH:
             await self._admin({**scope, "path": READY, "raw_path": READY.encode()}, receive, send)
         else:
             shown = path[:200].decode("latin-1")
             await send_problem(send, NoRoute(f"no route has the path {shown!r}; routes.yaml names the ones there are"))
+
+    async def _operate(self, path: bytes, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._open_only and path not in OPEN:
+            await send_problem(send, NoRoute("the operator's door has an address of its own: server.admin.listen"))
+            return
+        await self._admin(scope, receive, send)
 
 
 def _asks_for_websockets(scope: Scope) -> bool:
