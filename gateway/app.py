@@ -15,6 +15,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from gateway.config.load import Loaded, read
+from gateway.config.model import File
 from gateway.core.asgi import App, Receive, Scope, Send
 from gateway.errors import ConfigError, SemgateError
 from gateway.fronts.admin.door import CONTROLLERS, door_state
@@ -23,10 +24,11 @@ from gateway.fronts.admin.ui.handlers import TEMPLATES, UI
 from gateway.observe.logs import log_to_stderr
 from gateway.runtime.control import Control
 from gateway.runtime.door import second_door
-from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, LOG_LEVEL
+from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, LOG_LEVEL, METRICS_FOLDER
 from gateway.runtime.gateway import Gateway
 from gateway.runtime.last_good import recall
 from gateway.runtime.operations import RunningOperations
+from gateway.runtime.orphan import end_with
 from gateway.runtime.reload import Reloader
 from gateway.runtime.switch import Switch
 
@@ -37,23 +39,35 @@ def create() -> Litestar:
     path = Path(os.environ.get(CONFIG, "routes.yaml"))
     folder = os.environ.get(CONTROL_FOLDER)
     control = Control(Path(folder)) if folder else None
-    done = control.asked().number if control else 0
+    if control is not None:
+        control.enter()
+    if METRICS_FOLDER in os.environ:
+        Path(os.environ[METRICS_FOLDER]).mkdir(exist_ok=True)  # somebody may have tidied up
+    done = (
+        control.carried_out() if control else 0
+    )  # before what was served is recalled: it is told after that is remembered
     read_at = time.time_ns()
     loaded = read(path, os.environ)
-    if loaded.settings is None and (good := recall()) is not None:
-        # Started again while the file is a bad one: the others serve what they had, and so does this one.
-        loaded = msgspec.structs.replace(loaded, settings=good.settings, digest=good.digest)
+    good = recall()
+    if good is not None and good.digest != loaded.digest:
+        # Started again while the file is another one: the others serve what they had, and so does this one; where files
+        # are watched, it then tries as they did.
+        loaded, read_at = msgspec.structs.replace(loaded, settings=good.settings, digest=good.digest), 0
     if loaded.settings is None:
         raise ConfigError(f"{path} has errors; `semgate check {path}` lists them")
-    return build(path, loaded, read_at, control, done)
+    return build(path, loaded, read_at, control, done, loaded.settings if good is None else good.first)
 
 
-def build(path: Path, loaded: Loaded, read_at: int, control: Control | None = None, done: int = 0) -> Litestar:
+def build(
+    path: Path, loaded: Loaded, read_at: int, control: Control | None = None, done: int = 0, first: File | None = None
+) -> Litestar:
     """The app for settings without errors, read at this time (`time.time_ns`). The gateway opens and closes with the app's
-    lifespan; `control` is how reloads reach other workers (None: there are none), `done` the last one asked for before the
-    file was read."""
+    lifespan; `control` is how reloads reach other workers (None: there are none), `done` the last one that needs
+    not be carried out, `first` the settings that the launcher began with (None: these)."""
     assert loaded.settings is not None
-    server = loaded.settings.server
+    first = first or loaded.settings
+    server = first.server
+    launcher = os.getppid()
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
@@ -62,15 +76,18 @@ def build(path: Path, loaded: Loaded, read_at: int, control: Control | None = No
             await reloader.begin()
             watching = asyncio.create_task(reloader.run(), name="semgate reloads")
             stack.push_async_callback(_end, watching)
+            if control is not None:
+                orphaned = asyncio.create_task(end_with(launcher, server.drain), name="semgate launcher")
+                stack.push_async_callback(_end, orphaned)
             if server.admin.listen:
                 await stack.enter_async_context(second_door(operators, server.admin.listen, server.tls))
             yield
 
     async def operators(scope: Scope, receive: Receive, send: Send) -> None:
         scope["litestar_app"] = app  # as Litestar does itself where its own door is used
-        await admin(scope, receive, send)
+        await switch.operate(scope, receive, send)
 
-    gateway = Gateway(path, loaded, read_at, lambda generation: switch.to(generation))
+    gateway = Gateway(path, loaded, read_at, first, lambda generation: switch.to(generation))
     reloader = Reloader(gateway, control, done)
     app = Litestar(
         [*CONTROLLERS, *UI],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 
 import msgspec
 
@@ -17,6 +16,7 @@ from gateway.cli.showing import (
     size,
     things,
     visible,
+    visible_json,
     visible_lines,
     write,
     write_json,
@@ -45,8 +45,7 @@ def list_entries(reach: Reach, route: str | None, limit: int | None, form: str) 
         found = gateway.entries(route, None if limit is None else limit + 1)
         if form == "jsonl":
             for entry in itertools.islice(found, limit):
-                sys.stdout.buffer.write(msgspec.json.encode(entry) + b"\n")
-            sys.stdout.buffer.flush()
+                write(visible_json(msgspec.json.encode(entry).decode()))
             return 0
         entries = list(itertools.islice(found, limit))
         more = limit is not None and next(found, None) is not None
@@ -126,4 +125,4 @@ def _show(entry: EntryWhole) -> None:
     for name, value in entry.headers:
         write(f"          {visible(name)}: {visible(value)}")
     write("")
-    write(visible_lines(entry.body) if entry.encoding == "utf-8" else f"({entry.encoding}) {visible(entry.body)}")
+    write(visible_lines(entry.body) if entry.encoding == "utf-8" else visible(f"({entry.encoding}) {entry.body}"))

@@ -1,7 +1,7 @@
 """`semgate export`: all entries as JSON lines, to stdout or into a file.
 
-A file is written beside its name and takes it at the end: a broken export leaves no half of one. A name that ends in
-`.gz` is gzipped.
+A file is written beside its name and takes it at the end: a broken export leaves no half of one. It has all questions and
+answers in it, so it is its owner's only. A name that ends in `.gz` is gzipped.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import click
 from gateway.cli.client import open_gateway
 from gateway.cli.failure import Failed, note
 from gateway.cli.options import Reach
+from gateway.cli.private import create
 from gateway.cli.showing import size, things
 
 # Lines between two moves of the progress line.
@@ -56,7 +57,7 @@ def _sink(out: Path | None) -> Iterator[BinaryIO]:
         return
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        file = beside.open("xb")
+        file = create(beside)
     except OSError as error:
         raise click.UsageError(f"--out: {out} cannot be written: {error.strerror}") from error
     try:

@@ -33,5 +33,7 @@ class Refused(Failed):
 
 
 def note(text: str) -> None:
-    """Something for the one who reads along; results go to stdout."""
-    print(text, file=sys.stderr, flush=True)
+    """Something for the one who reads along, on one line; results go to stdout."""
+    from gateway.cli.showing import visible
+
+    print(visible(text), file=sys.stderr, flush=True)

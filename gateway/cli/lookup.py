@@ -89,7 +89,7 @@ def _show(answer: LookupAnswer, route: str) -> None:
         write("\nsubject")
         width = max(map(len, answer.subject))
         for name, value in answer.subject.items():
-            write(f"  {name:{width}}  {visible(_plain(value))}")
+            write(f"  {visible(name):{width}}  {visible(_plain(value))}")
     if answer.steps:
         write("\nsteps")
         rows = [

@@ -26,7 +26,7 @@ def run(reach: Reach, *, force: bool, form: Format) -> int:
     if form == "json":
         write_json(reloaded)
     else:
-        write(f"{reloaded.digest} {'runs now' if reloaded.changed else 'runs already: nothing has changed'}")
+        write(f"{visible(reloaded.digest)} {'runs now' if reloaded.changed else 'runs already: nothing has changed'}")
     return 0
 
 

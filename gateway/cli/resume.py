@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.cli.private import create
+
 SUFFIX = ".semgate-progress"
 _LARGEST = 1 << 16
 
@@ -47,7 +49,9 @@ def write_place(file: Path, place: Place) -> bool:
     """Whole or not at all; False where nothing can be written there."""
     beside = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        beside.write_bytes(msgspec.json.encode(place))
+        beside.unlink(missing_ok=True)
+        with create(beside) as noted:
+            noted.write(msgspec.json.encode(place))
         beside.replace(file)
     except OSError:
         with contextlib.suppress(OSError):

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -23,6 +27,7 @@ from gateway.config.load import read
 from gateway.config.model import EMBEDDED_POSTGRES, File
 from gateway.config.report import render
 from gateway.errors import CacheTrouble, ConfigError
+from gateway.observe.logs import SERVER_LOGGING
 from gateway.runtime import last_good
 from gateway.runtime.addresses import split_address
 from gateway.runtime.control import Control
@@ -41,14 +46,20 @@ def run(path: Path, log_level: str) -> int:
     if settings is None:
         sys.stderr.write(render(loaded.problems, "text", loaded.source))
         return 1
-    busy = _why_not_listen(*split_address(settings.server.listen))
-    if busy is not None:
-        sys.stderr.write(f"error: server.listen: {settings.server.listen}: {busy}\n")
-        return 1
+    doors = {"server.listen": settings.server.listen, "server.admin.listen": settings.server.admin.listen}
+    for setting, door in doors.items():
+        busy = _why_not_listen(*split_address(door)) if door else None
+        if busy is not None:
+            sys.stderr.write(f"error: {setting}: {door}: {busy}\n")
+            return 1
     os.environ[CONFIG] = str(path.resolve())
     os.environ[LOG_LEVEL] = log_level
     postgres: EmbeddedPostgres | None = None
-    shared = Path(tempfile.mkdtemp(prefix="semgate-"))
+    try:
+        shared = Path(tempfile.mkdtemp(prefix="semgate-"))
+    except OSError as error:
+        sys.stderr.write(f"error: workers share a temporary folder, and there is no place for one: {error.strerror}\n")
+        return 1
     _share(shared, settings.server.workers)
     try:
         if settings.stores.postgres.url == EMBEDDED_POSTGRES:
@@ -105,13 +116,67 @@ def _why_not_listen(host: str, port: int) -> str | None:
     return None
 
 
+class _Bell:
+    """What wakes the launcher. A threading.Event in its place would stand still when a signal comes while one is handled:
+    it waits for a lock that it holds itself. A SimpleQueue has none that Python code could be interrupted in."""
+
+    def __init__(self) -> None:
+        self._rung: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        if self._rung.empty():
+            self._rung.put(None)
+
+    def wait(self) -> None:
+        """Until it is rung; it stays so until it is cleared."""
+        self._rung.put(self._rung.get())
+
+    def clear(self) -> None:
+        while not self._rung.empty():
+            self._rung.get()
+
+
+# Seconds between two signals to a worker that shall end.
+TOLD_AGAIN_AFTER = 0.5
+
+
 class _Launcher(Granian):  # type: ignore[misc, valid-type]  # one class or another, by platform
-    """Granian's own SIGHUP makes its workers anew, which loses what they remember; ours makes them reload the file."""
+    """Granian's own SIGHUP makes its workers anew, which loses what they remember; ours makes them reload the file: here,
+    between two waits, and not in the handler, which the next signal may interrupt."""
 
     control: Control
 
-    def signal_handler_reload(self, *_args: object, **_kwargs: object) -> None:
-        self.control.ask()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.main_loop_interrupt = _Bell()
+
+    def _reload(self, *_args: object) -> None:
+        self.main_loop_interrupt.clear()
+        self.reload_signal = False
+        try:
+            self.control.ask()
+        except OSError as error:
+            sys.stderr.write(f"warning: the workers cannot be told to reload: {error}\n")
+        if self.interrupt_signal or self.interrupt_children:  # rung for these meanwhile, perhaps before it was cleared
+            self.main_loop_interrupt.set()
+
+    def _respawn_workers(self, workers: list[int], *args: Any, **kwargs: Any) -> None:
+        """Granian ends all of them where one dies twice within 5.5 s, as one would that cannot start. One that was killed
+        could: the others go on."""
+        killed = [index for index in workers if self.wrks[index].inner.exitcode == -signal.SIGKILL]
+        super()._respawn_workers(workers, *args, **kwargs)
+        for index in killed:
+            self.respawned_wrks.pop(index, None)
+
+    def _stop_workers(self) -> None:
+        """A worker that is still being started has the launcher's own handlers, which lose the signal: it is told again."""
+        until = time.monotonic() + self.workers_kill_timeout
+        while time.monotonic() < until and any(worker.is_alive() for worker in self.wrks):
+            for worker in self.wrks:
+                worker.terminate()
+            for worker in self.wrks:
+                worker.join(TOLD_AGAIN_AFTER)
+        super()._stop_workers()
 
 
 def _serve(settings: File, control: Control) -> None:
@@ -131,6 +196,7 @@ def _serve(settings: File, control: Control) -> None:
         backlog=max(128, server.max_connections),
         backpressure=server.max_connections,
         log_level=LogLevels.warning,
+        log_dictconfig=SERVER_LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, math.ceil(server.drain)),
         ssl_cert=None if server.tls is None else Path(server.tls.cert),

@@ -6,6 +6,7 @@ terminal would obey them.
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 import unicodedata
@@ -39,7 +40,7 @@ def write(text: str) -> None:
 
 def write_json(value: object) -> None:
     """Indented JSON to stdout."""
-    write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    write(visible_json(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()))
 
 
 def write_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -117,6 +118,13 @@ def visible(text: str) -> str:
 def visible_lines(text: str) -> str:
     """The same with its line breaks and tabs left in."""
     return "".join(each if each in "\n\t" else _shown(each) for each in text)
+
+
+def visible_json(text: str) -> str:
+    """The same JSON; what a terminal would act on is in its texts only, and there every character may be an escape."""
+    if text.isascii():
+        return text
+    return "".join(each if each.isascii() or _shown(each) == each else json.dumps(each)[1:-1] for each in text)
 
 
 def _shown(character: str) -> str:

@@ -79,7 +79,7 @@ def _show(stats: Stats) -> None:
     rare = {"stale": whole.stale, "collapsed": whole.collapsed, "refused": whole.refused, "errors": whole.errors}
     shown = [name for name, number in rare.items() if number]
     write("\nrequests")
-    columns = [Column("route"), *(Column(name, right=True) for name in ("requests", "hit rate", *kinds))]
+    columns = [Column("route"), *(Column(name, right=True) for name in ("requests", "hit rate", *map(visible, kinds)))]
     columns += [Column(name, right=True) for name in ("misses", "bypasses", *shown)]
     write_table(columns, [_requests(name, route, kinds, shown) for name, route in lines])
     write("\nstored and saved")

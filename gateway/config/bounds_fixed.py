@@ -31,6 +31,7 @@ FIXED = (
     Fixed("core.quota:LONGEST_WAIT", Duration(60), "that `Retry-After` asks for where a minute's limit is used up"),
     Fixed("proxy.forwarding:PEERS_REMEMBERED", 4096, "addresses remembered as proxies or not, per worker"),
     # Its answer
+    Fixed("core.policy:MOST_TOKENS", 1_000_000_000_000, "tokens that an answer may say it cost; more says nothing"),
     Fixed("proxy.upstream:MAX_HEADER", Size(64 * KIB), "of one line in the head of an upstream's answer"),
     Fixed("proxy.upstream:MAX_HEADERS", 1000, "headers of an upstream's answer"),
     Fixed("proxy.upstream:URLS_REMEMBERED", 512, "URLs taken apart once, per upstream and worker"),
@@ -56,6 +57,9 @@ FIXED = (
     Fixed("core.purges:MOST_SIMILAR", 100, "purges by similarity remembered at once; coarser beyond it"),
     Fixed("engine.purges:SPARED_REMEMBERED", 100_000, "entries remembered as not purged, per worker"),
     Fixed("stores.purge_log:POLL_SECONDS", Duration(15), "until a purge is seen whose notification was lost"),
+    Fixed("stores.catalog:EXPORTED_BYTES", Size(8 * MIB), "of entries that an export reads at a time"),
+    Fixed("runtime.importing:SKEW", Duration(300), "by which an imported entry may be from the future"),
+    Fixed("runtime.parts:CLOSING_SECONDS", Duration(10), "for a part that nobody uses any more to close"),
     Fixed("runtime.purging:LOADING_SECONDS", Duration(5), "that the start waits for the purges that are in effect"),
     Fixed("stores.notes:MOST_USES", 100_000, "uses of entries that wait to be written, per worker; more are not counted"),
     Fixed("stores.notes:MOST_PARTITIONS", 10_000, "partitions that wait to be looked at, per worker"),

@@ -5,6 +5,7 @@ Nothing raises for what is in the file or for a file that cannot be read: that i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping as ReadOnly
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def read_file(path: Path, env: ReadOnly[str, str], *, included: bool) -> ReadFil
     """Relative `${file:...}` start at the file's own folder. An included file may be empty, which is warned about."""
     name, hint = _shown(path), _INCLUDED if included else _WHOLE
     try:
+        # To open a pipe may take for ever. What a shell makes of `<(...)` is none by this path, and is read.
+        if Path(os.path.realpath(path)).is_fifo():
+            return ReadFile(name, b"", None, [Problem("$", 0, 0, "the file cannot be read: it is a pipe", file=name)])
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:

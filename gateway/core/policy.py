@@ -23,6 +23,8 @@ HANDLED_VARY = frozenset({"accept-encoding"})
 PARTIAL = 206
 LONGEST_MODEL = 256
 """Characters of a model's name that are remembered; no API has longer ones, and clients may send what they like."""
+MOST_TOKENS = 1_000_000_000_000
+"""An answer that says to have cost more says nothing: such numbers could neither be added up nor stored."""
 # Answers that say that the upstream failed (RFC 5861, 4).
 FAILURES = frozenset({500, 502, 503, 504})
 
@@ -225,7 +227,9 @@ def read_cost(policy: CachePolicy, model: str | None, holders: list[list[object]
 def _tokens(path: JsonPath | None, holders: list[list[object]]) -> int:
     if path is None:
         return 0
-    counts = [value for holder in holders for value in path.values(holder) if type(value) is int and value > 0]
+    counts = [
+        value for holder in holders for value in path.values(holder) if type(value) is int and 0 < value <= MOST_TOKENS
+    ]
     return counts[-1] if counts else 0
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from gateway.core.messages import Vector
 
 
+# No key is shorter; to take out each `a` would leave nothing to read.
+SHORTEST_SECRET = 4
+
+
 class PythonEmbedder:
     """An embedder that a user's class makes.
 
@@ -95,11 +99,19 @@ class PythonEmbedder:
             instance = getattr(importlib.import_module(self._module), self._name)(**self._options)
         except (Exception, SystemExit) as error:
             # The message helps here (a missing module, a wrong option), and no text has been seen yet.
-            raise EmbedError(f"{self._who} cannot be made: {type(error).__name__}: {error}") from error
+            said = self._without_options(f"{type(error).__name__}: {error}")
+            raise EmbedError(f"{self._who} cannot be made: {said}") from None
         if not callable(getattr(instance, "embed", None)):
             raise EmbedError(f"{self._who} has no method `embed`")
         self.dimensions = getattr(instance, "dimensions", None)
         self._instance = instance
+
+    def _without_options(self, text: str) -> str:
+        """Options may be keys, and a class may name what it was given."""
+        for value in self._options.values():
+            if isinstance(value, str) and len(value) >= SHORTEST_SECRET:
+                text = text.replace(value, "***")
+        return text
 
     def _embed(self, text: str) -> Vector:
         try:

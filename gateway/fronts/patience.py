@@ -24,6 +24,18 @@ class Patience:
         self._overdue: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
+    def until_whole(self, receive: Receive) -> Receive:
+        """`receive` with this patience until the body is whole: from then on it waits for the client to leave."""
+        whole = False
+
+        async def next_message() -> Message:
+            nonlocal whole
+            message = await (receive() if whole else self.receive(receive))
+            whole = whole or not message.get("more_body", False)
+            return message
+
+        return next_message
+
     async def receive(self, receive: Receive) -> Message:
         """The next message. Raises RequestTimeout."""
         task = asyncio.current_task()

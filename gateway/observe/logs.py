@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 import msgspec
 
@@ -45,6 +46,14 @@ class LineHandler(logging.Handler):
 
     def flush(self) -> None:
         """Not waited for: whoever logs goes on. The writer sees to its last lines itself."""
+
+
+SERVER_LOGGING: dict[str, Any] = {
+    "formatters": {"json": {"()": JsonFormatter}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+}
+"""For what Granian has to say (that a worker died, say): on stderr as everything else; left alone it writes to stdout."""
 
 
 def log_to_stderr(level: str) -> None:

@@ -7,6 +7,7 @@ mode); `multiprocess_mode` says what becomes of a gauge then.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -104,8 +105,12 @@ class Metrics:
         self.info.labels(version("semgate")).set(1)
 
     def read(self) -> list[Metric]:
-        """What was counted so far, by all workers where there are several. Reads files then: a matter of milliseconds."""
-        return list(self.registry.collect()) if self._folder is None else self._folder.read()
+        """What was counted so far, by all workers where there are several. Reads files then: a matter of milliseconds.
+        Where somebody tidied their folder away, what this one counted."""
+        if self._folder is not None:
+            with contextlib.suppress(FileNotFoundError):
+                return self._folder.read()
+        return list(self.registry.collect())
 
     def render(self) -> bytes:
         """The Prometheus text format of `read`."""

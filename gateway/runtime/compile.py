@@ -54,10 +54,11 @@ def compile_generation(settings: File, digest: str, resources: Resources, lease:
     by_path: dict[str, list[GatedRoute]] = {}
     for compiled in routes.values():
         by_path.setdefault(compiled.settings.path, []).append(_gated(settings, compiled, resources, prices, emit))
-    intake = Intake(settings.server.max_request_body, Patience(settings.server.body_timeout))
+    patience = Patience(settings.server.body_timeout)
+    intake = Intake(settings.server.max_request_body, patience)
     allowances = resources.allowances
     gates = {path: Gate(path, tuple(gated), clients, intake, allowances, emit) for path, gated in by_path.items()}
-    return Generation(settings, digest, time.time(), Router(gates), routes, resources, lease)
+    return Generation(settings, digest, time.time(), Router(gates), routes, resources, lease, patience)
 
 
 def clients_of(settings: File) -> Clients:

@@ -35,7 +35,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Control:
-    """One process's view of the folder."""
+    """One process's view of the folder. What writes raises OSError where that cannot be."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -53,9 +53,20 @@ class Control:
         """The last reload that was asked for."""
         return _read(self._asked, Asked) or Asked()
 
+    def carried_out(self) -> int:
+        """The number of the last reload that all other workers have carried out; the last one, if there are no others."""
+        return min((answer.number for answer in self.others().values()), default=self.asked().number)
+
     def answer(self, answer: Answer) -> None:
         """This worker's state."""
         _write(self._own, answer)
+
+    def enter(self) -> None:
+        """By a worker that starts. What dead ones left is taken away, or whoever gets their number would be waited for."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # somebody may have tidied up
+        for file in self._folder.glob("worker-*"):
+            if not _lives(_pid(file)):
+                file.unlink(missing_ok=True)
 
     def leave(self) -> None:
         self._own.unlink(missing_ok=True)
@@ -64,7 +75,7 @@ class Control:
         """The other workers that live, by pid."""
         found: dict[int, Answer] = {}
         for file in self._folder.glob("worker-*"):
-            pid = int(file.name.removeprefix("worker-"))
+            pid = _pid(file)
             answer = _read(file, Answer) if file != self._own and _lives(pid) else None
             if answer is not None:
                 found[pid] = answer
@@ -90,9 +101,14 @@ def _read(file: Path, kind: type[Read]) -> Read | None:
         return None
 
 
+def _pid(file: Path) -> int:
+    return int(file.name.removeprefix("worker-"))
+
+
 def _lives(pid: int) -> bool:
+    """A process of another user is none of ours."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     return True

@@ -19,12 +19,15 @@ from granian.server.embed import Server
 
 from gateway.config.model import ServerTls
 from gateway.core.asgi import App
+from gateway.observe.logs import SERVER_LOGGING
 from gateway.runtime.addresses import split_address
 
 # Operators' tools ask one at a time.
 MOST_REQUESTS = 64
 # How long requests may go on when the gateway stops.
 CLOSING_SECONDS = 5
+# An address that cannot be used is known at once.
+STARTING_SECONDS = 0.1
 
 
 @asynccontextmanager
@@ -42,11 +45,15 @@ async def second_door(app: App, listen: str, tls: ServerTls | None) -> AsyncIter
         websockets=False,
         backpressure=MOST_REQUESTS,
         log_level=LogLevels.warning,
+        log_dictconfig=SERVER_LOGGING,
         ssl_cert=None if tls is None else Path(tls.cert),
         ssl_key=None if tls is None else Path(tls.key),
     )
     server.workers_kill_timeout = CLOSING_SECONDS
     serving = asyncio.create_task(server.serve(), name="semgate second door")
+    if (await asyncio.wait([serving], timeout=STARTING_SECONDS))[0]:
+        serving.result()
+        raise RuntimeError(f"server.admin.listen: {listen} cannot be listened on")
     try:
         yield
     finally:

@@ -13,9 +13,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from gateway.config.load import Loaded, Problem, read
 from gateway.config.model import EMBEDDED_POSTGRES, File
+from gateway.config.problem import json_path
 from gateway.config.restart import restart_needed
+from gateway.config.tree import position
 from gateway.core.events import Reloaded as ReloadedEvent
 from gateway.core.events import Trouble
 from gateway.errors import ConfigError, ReloadRefused
@@ -25,7 +29,7 @@ from gateway.observe.observer import Observer
 from gateway.runtime.compile import compile_generation
 from gateway.runtime.environment import EMBEDDED_URL
 from gateway.runtime.generation import Generation
-from gateway.runtime.last_good import Good, remember
+from gateway.runtime.last_good import Good, recall, remember
 from gateway.runtime.ledger import Ledger, Levels
 from gateway.runtime.parts import Parts
 from gateway.runtime.resources import Resources, Secrets
@@ -43,23 +47,26 @@ class Gateway:
 
     Args:
         path: the routes file.
-        loaded: what it says, or what was served last where it has errors.
-        read_at: when it was read (`time.time_ns`).
+        loaded: what it says, or what was served last where that differs.
+        read_at: when it was read (`time.time_ns`); 0: it is to be looked at again.
+        first: what the launcher began with, which some settings stay at.
         swap: called with each new generation, and with None at the end; requests go to the last one.
     """
 
-    def __init__(self, path: Path, loaded: Loaded, read_at: int, swap: Callable[[Generation | None], None]) -> None:
+    def __init__(
+        self, path: Path, loaded: Loaded, read_at: int, first: File, swap: Callable[[Generation | None], None]
+    ) -> None:
         assert loaded.settings is not None
         self.path = path
         metrics = Metrics()
         self.last_error = _in_words(loaded.problems) or None
-        self._first = loaded.settings
+        self._first = first
         self._loaded = loaded
         self._read_at = read_at
         self._swap = swap
         self._observer = Observer(metrics, loaded.settings.server.access_log)
         self.ledger = Ledger(metrics, self._levels, self._observer)
-        self.traces = Traces(loaded.settings, self._observer)
+        self.traces = Traces(first, self._observer)
         self._parts = Parts()
         self._current: Generation | None = None
         self._retiring: dict[asyncio.Task[None], Generation] = {}
@@ -89,6 +96,8 @@ class Gateway:
             self._observer(Trouble(part, trouble))
         self._watched.read(self._loaded.watched, self._read_at)
         self._take(generation)
+        if recall() is None:  # another worker may have gone over to a newer file while this one started
+            self._remember()
         sampling = asyncio.create_task(self.ledger.run(), name="semgate samples")
         try:
             yield
@@ -115,9 +124,22 @@ class Gateway:
             self._observer(ReloadedEvent("ok" if reloaded.changed else "unchanged"))
             return reloaded
 
+    async def catch_up(self) -> None:
+        """Where the file was refused while this worker started: go over to what the others serve."""
+        good = recall()
+        if self.last_error is None or good is None or good.digest == self.current.digest:
+            return
+        generation = self._compile(msgspec.structs.replace(self._loaded, settings=good.settings, digest=good.digest))
+        await self._open(generation)  # what cannot be opened is passed over, as it is by the others
+        self._take(generation)
+
     async def changed(self) -> bool:
         """Does any file that the configuration came from differ from what was read last?"""
         return await self._watched.changed()
+
+    def report(self, trouble: Trouble) -> None:
+        """Count and log it."""
+        self._observer(trouble)
 
     def running_configuration(self) -> Running:
         settings = self.settings
@@ -139,19 +161,28 @@ class Gateway:
             return Reloaded(loaded.digest, changed=False)
         try:
             generation = self._compile(loaded)
+            troubles = await self._open(generation)
         except ConfigError as error:
-            raise ReloadRefused(str(error)) from error
-        try:
-            troubles = await generation.open(OPENING_SECONDS)
-        except BaseException:
-            await generation.retire(0)
-            raise
+            problem = FileProblem("$", str(self.path), 0, 0, "error", str(error))
+            raise ReloadRefused(str(error), (problem,)) from error
         if troubles and not force:
             await generation.retire(0)
             told = "; ".join(f"{part}: {trouble}" for part, trouble in troubles.items())
-            raise ReloadRefused(f"what is new in it cannot be used: {told} (force=true goes over all the same)")
+            raise ReloadRefused(
+                f"what is new in it cannot be used: {told} (force=true goes over all the same)",
+                tuple(_unusable(part, trouble, loaded) for part, trouble in troubles.items()),
+            )
         self._take(generation)
+        self._remember()
         return Reloaded(loaded.digest, changed=True)
+
+    async def _open(self, generation: Generation) -> dict[str, str]:
+        """As Generation.open, and closed again if that fails altogether. Raises ConfigError."""
+        try:
+            return await generation.open(OPENING_SECONDS)
+        except BaseException:
+            await generation.retire(0)
+            raise
 
     def _compile(self, loaded: Loaded) -> Generation:
         """Nothing is opened yet, and what was taken is given back if it fails. Raises ConfigError."""
@@ -159,12 +190,26 @@ class Gateway:
         assert settings is not None
         lease = self._parts.lease()
         try:
-            secrets = Secrets(_postgres_url(settings), _digest_key(settings))
+            # The data folder is the one that the launcher began with: its key goes with the PostgreSQL in it.
+            key = settings.server.digest_key or load_or_create_digest_key(self._first.server.data_dir)
+            secrets = Secrets(self._postgres_url(settings), key)
             resources = Resources(settings, secrets, lease, self._observer, self._limits)
             return compile_generation(settings, loaded.digest, resources, lease, self._observer)
-        except ConfigError:
+        except BaseException:
             lease.drop()
             raise
+
+    def _postgres_url(self, settings: File) -> str:
+        """Raises ConfigError where the embedded server is asked for that the launcher was not to start."""
+        url = settings.stores.postgres.url
+        if url != EMBEDDED_POSTGRES:
+            return url
+        if self._first.stores.postgres.url != EMBEDDED_POSTGRES:
+            raise ConfigError(
+                "stores.postgres.url: the embedded PostgreSQL is started with semgate: it takes a restart"
+            )
+        # Without a server that came up, a URL nobody answers: every use is a StoreError, every request is forwarded.
+        return os.environ.get(EMBEDDED_URL, "postgresql:///?host=/nonexistent")
 
     def _take(self, generation: Generation) -> None:
         """From here on requests go to this generation."""
@@ -172,11 +217,14 @@ class Gateway:
         self._observer.access_log = generation.settings.server.access_log
         self.traces.follow(generation.settings)
         self._swap(generation)
-        remember(Good(generation.settings, generation.digest))
         if old is not None:
             task = asyncio.create_task(old.retire(generation.settings.server.grace), name="semgate old generation")
             self._retiring[task] = old
             task.add_done_callback(self._retiring.pop)
+
+    def _remember(self) -> None:
+        """For workers that start while the file is a bad one."""
+        remember(Good(self.settings, self.current.digest, self._first))
 
     def _levels(self) -> Levels:
         """For the metrics."""
@@ -195,20 +243,19 @@ class Gateway:
         }
 
 
-def _postgres_url(settings: File) -> str:
-    url = settings.stores.postgres.url
-    # Without a server that came up, a URL nobody answers: every use is a StoreError, every request is forwarded.
-    return os.environ.get(EMBEDDED_URL, "postgresql:///?host=/nonexistent") if url == EMBEDDED_POSTGRES else url
-
-
-def _digest_key(settings: File) -> str:
-    return settings.server.digest_key or load_or_create_digest_key(settings.server.data_dir)
-
-
 def _shown(problem: Problem) -> FileProblem:
     return FileProblem(
         problem.path, problem.file, problem.line, problem.column, problem.level, problem.text, problem.hint
     )
+
+
+def _unusable(part: str, trouble: str, loaded: Loaded) -> FileProblem:
+    """`part` as probes name it: `redis`, `embedders.default`."""
+    place = tuple(part.split(".", 1)) if part.startswith("embedders.") else ("stores", part)
+    assert loaded.draft is not None  # there are settings
+    spot = position(loaded.draft.written, place)
+    file = spot.file or loaded.draft.name
+    return FileProblem(json_path(place), file, spot.line, spot.column, "error", trouble)
 
 
 def _in_words(problems: tuple[Problem, ...]) -> str:

@@ -20,6 +20,7 @@ from gateway.core.subject import Rule
 from gateway.engine.cache import RouteCache
 from gateway.engine.tiers import Tiers
 from gateway.fronts.gate import Gate
+from gateway.fronts.patience import Patience
 from gateway.runtime.entries import RouteEntries
 from gateway.runtime.parts import Lease
 from gateway.runtime.resources import Resources
@@ -40,13 +41,14 @@ class CompiledRoute(msgspec.Struct, frozen=True):
 
 class Generation:
     """`requests` counts those under way; the Switch raises and lowers it, and calls `left` after the last one of a
-    generation that was replaced."""
+    generation that was replaced. `patience` is that with request bodies, the operator's door included."""
 
     __slots__ = (
         "_empty",
         "_lease",
         "digest",
         "loaded_at",
+        "patience",
         "replaced",
         "requests",
         "resources",
@@ -64,6 +66,7 @@ class Generation:
         routes: dict[str, CompiledRoute],
         resources: Resources,
         lease: Lease,
+        patience: Patience,
     ) -> None:
         self.settings = settings
         self.digest = digest
@@ -73,6 +76,7 @@ class Generation:
         self.resources = resources
         self.requests = 0
         self.replaced = False
+        self.patience = patience
         self._lease = lease
         self._empty = asyncio.Event()
 

@@ -16,7 +16,7 @@ from contextlib import nullcontext
 
 import msgspec
 
-from gateway.config.units import parse_duration
+from gateway.config.units import LONGEST, parse_duration
 from gateway.core.body import Document
 from gateway.core.freshness import Wishes
 from gateway.core.messages import Entry, Headers, Reason, Vector
@@ -36,6 +36,8 @@ from gateway.stores.catalog import Catalog
 SIDE_BY_SIDE = 8
 # How long a text may take to be embedded; a request's budget is shorter, but here nobody waits for an answer.
 EMBED_SECONDS = 30.0
+# How far the clocks of two gateways may be apart.
+SKEW = 300.0
 JSON = "application/json"
 _UNIT = 0.01
 
@@ -122,16 +124,21 @@ class _Batch:
 
     def _read_back(self, line: bytes) -> _Row:
         read = read_line(line)
-        route, _, tiers, entries = self._parts(read.entry.route)
+        route, cache, tiers, entries = self._parts(read.entry.route)
+        now = time.time()
         if read.keys != route.keyer.fingerprint.hex():
             raise InvalidOrder(
                 "its digests were made with another digest key, namespace, upstream or rule of extraction: no request would "
                 "find it; import questions with their answers instead"
             )
-        if read.entry.expires_at <= time.time():
+        if read.entry.expires_at <= now:
             raise InvalidOrder("it has expired")
+        if read.entry.created_at > now + SKEW:
+            raise InvalidOrder("it was stored in the future; is a clock wrong?")
+        if len(read.entry.body) > cache.policy.keep.max_body:
+            raise InvalidOrder(f"the answer is over the route's keep.max_body: {Reason.TOO_LARGE}")
         # Asked now: a purge before this import is no word against what is imported on purpose.
-        entry = msgspec.structs.replace(read.entry, id=tiers.new_id(), asked_at=time.time())
+        entry = msgspec.structs.replace(read.entry, id=tiers.new_id(), asked_at=now)
         usable = read.vector is not None and same_space(read, entries.known_space()) and _is_unit(read.vector)
         question = read.question or ""
         exact_only = read.vector is None or not question
@@ -216,7 +223,7 @@ def _answer(asked: WarmingLine) -> Answer:
     if not raw:
         raise InvalidOrder("the `answer` is missing")
     body = msgspec.json.decode(raw, type=str).encode() if raw.startswith(b'"') else raw
-    if not asked.content_type.isascii() or any(each in asked.content_type for each in "\r\n\0"):
+    if not (asked.content_type.isascii() and asked.content_type.isprintable() and asked.content_type.strip()):
         raise InvalidOrder("`content_type` is no header value")
     if not 200 <= asked.status <= 599:
         raise InvalidOrder("`status` is a number from 200 to 599")
@@ -237,8 +244,8 @@ def _seconds(ttl: str | float | None) -> float | None:
         seconds = float(parse_duration(ttl)) if isinstance(ttl, str) else ttl
     except ValueError as error:
         raise InvalidOrder(f"`ttl` is {error}, or a number of seconds") from None
-    if not 0 < seconds < math.inf:
-        raise InvalidOrder("`ttl` is above 0")
+    if not 0 < seconds <= LONGEST:
+        raise InvalidOrder("`ttl` is above 0 and up to 3650 days")
     return seconds
 
 

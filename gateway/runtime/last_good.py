@@ -1,4 +1,5 @@
-"""The last configuration that was served, for a worker that is started again while the file on disk is a bad one.
+"""The last configuration that was served, for a worker that is started again while the file on disk is another one: a bad
+one, one whose store cannot be reached, or one that nobody has asked to go over to.
 
 It holds secrets, so it lies in memory that ends with the launcher (memfd_create(2)) and in no file. Workers reach it
 through the launcher's own entry in /proc, where only the same user may.
@@ -19,10 +20,11 @@ from gateway.runtime.environment import LAST_GOOD
 
 
 class Good(msgspec.Struct, frozen=True):
-    """Settings without errors, and their digest."""
+    """Settings without errors, and their digest; `first` are those that the launcher began with."""
 
     settings: File
     digest: str
+    first: File
 
 
 def share() -> None:
@@ -32,7 +34,7 @@ def share() -> None:
 
 
 def remember(good: Good) -> None:
-    """By a worker, once it serves them. Nothing happens where there is no launcher."""
+    """By a worker, once it serves them. Nothing happens where there is no launcher (any more)."""
     with _opened() as place:
         if place is not None:
             data = pickle.dumps(good)
@@ -56,7 +58,11 @@ def _opened() -> Iterator[int | None]:
     if path is None:
         yield None
         return
-    descriptor = os.open(path, os.O_RDWR)
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:  # the launcher was killed, or may not be looked into
+        yield None
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor

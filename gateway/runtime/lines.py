@@ -1,7 +1,8 @@
 """An entry as one line of JSON, and back: what an export writes and an import reads.
 
 The question and the answer are open in it; scope, partition and key are digests, which mean something only where they
-were made: so the line carries the fingerprint of their making, and is refused where another is in use.
+were made: so the line carries the fingerprint of their making, and is refused where another is in use. Anybody may have
+edited the file since: what no gateway would have stored is refused as well.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import binascii
 
 import msgspec
 
+from gateway.config.units import LONGEST
 from gateway.core.keys import DIGEST_SIZE
 from gateway.core.messages import Cost, Entry, Form, Vector
+from gateway.core.status import replayable
+from gateway.core.tags import all_tags
+from gateway.proxy.headers import CONTROL
 from gateway.stores.catalog import Whole
 from gateway.stores.schema import Space
 
@@ -103,7 +108,9 @@ def read_line(text: bytes) -> Read:
             partition=digests[1],
             exact=digests[2],
             status=stored.status,
-            headers=tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in stored.headers),
+            headers=replayable(
+                tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in stored.headers)
+            ),
             body=as_bytes(stored.body, stored.encoding),
             asked_at=stored.asked_at,
             created_at=line.created_at,
@@ -120,7 +127,25 @@ def read_line(text: bytes) -> Read:
         raise ValueError(f"what is stored cannot be read: {error}") from None
     if any(len(digest) != DIGEST_SIZE for digest in digests):
         raise ValueError("what is stored cannot be read: digests have 64 hexadecimal digits")
+    wrong = _wrong_with(entry)
+    if wrong:
+        raise ValueError(f"what is stored cannot be: {wrong}")
     return Read(entry, line.question, stored.keys, stored.space, vector or None)
+
+
+def _wrong_with(entry: Entry) -> str:
+    """Each of these would spoil every hit: as an answer that cannot be sent, or as a figure that makes no sense."""
+    if not 200 <= entry.status <= 599:
+        return "`status` is a number from 200 to 599"
+    if any(CONTROL.search(value) for _, value in entry.headers):
+        return "a header has a line break or another control character"
+    if not (0 <= entry.created_at <= entry.expires_at <= entry.created_at + LONGEST and 0 <= entry.stale <= LONGEST):
+        return "its times do not fit together"
+    if entry.cost.prompt < 0 or entry.cost.completion < 0:
+        return "its tokens are below 0"
+    if all_tags(entry.tags, ()) is None:
+        return "its tags are too many or too long"
+    return ""
 
 
 def as_text(body: bytes) -> tuple[str, str]:

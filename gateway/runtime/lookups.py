@@ -41,9 +41,9 @@ async def _look_for_request(
 ) -> LookupAnswer:
     cache = route.cache
     if cache is None:
-        return LookupAnswer("bypass", Reason.OFF, [])
+        return _bypassed(Reason.OFF)
     if len(request.body) > route.settings.max_body:
-        return LookupAnswer("bypass", Reason.BODY_TOO_LARGE, [])
+        return _bypassed(Reason.BODY_TOO_LARGE)
     document, trace = Document(request.body), Trace(time.monotonic)
     elsewhere = goes_elsewhere(route, request, document)
     if elsewhere:
@@ -58,6 +58,8 @@ async def _look_for_request(
             name = "miss"
         case Bypass(reason=reason):
             name = "bypass"
+            if trace.subject is None:
+                trace.step("subject", _no_subject(reason))
         case Refuse(reason=reason):
             name = "refuse"
     return LookupAnswer(
@@ -78,7 +80,7 @@ async def _look_for_text(
     if scope is None:
         raise InvalidOrder(f"say whose: the route {route.settings.name} is not public, so a text needs a `scope`")
     if not text.strip() or route.tiers is None or route.entries is None:
-        return LookupAnswer("bypass", Reason.OFF if route.tiers is None else Reason.NO_TEXT, [])
+        return _bypassed(Reason.OFF if route.tiers is None else Reason.NO_TEXT)
     trace = Trace(time.monotonic)
     trace.step("subject", f"a text of {len(text)} characters; in all partitions of its scope")
     subject: dict[str, str | int | bool | None] = {"scope": scope.hex(), "text_length": len(text)}
@@ -110,6 +112,14 @@ async def _look_for_text(
         return LookupAnswer("hit", None, candidates, subject, _steps(trace.steps))
     reason = Reason.BELOW_THRESHOLD if near else Reason.NO_CANDIDATE
     return LookupAnswer("miss", reason, candidates, subject, _steps(trace.steps))
+
+
+def _bypassed(reason: Reason) -> LookupAnswer:
+    return LookupAnswer("bypass", reason, [], steps=[LookupStep("subject", _no_subject(reason), 0.0)])
+
+
+def _no_subject(reason: Reason) -> str:
+    return f"there is none to look up ({reason})"
 
 
 async def _show(catalog: Catalog, considered: Sequence[Considered]) -> list[LookupCandidate]:

@@ -19,13 +19,19 @@ MOST_TAGS = 1000
 async def purge_of(generation: Generation, order: PurgeOrder) -> Purge:
     """What was asked before now, or long enough ago, and fits. Raises InvalidOrder, EmbedError."""
     route = None if order.route is None else route_named(generation, order.route)
-    if len(order.tags) > MOST_TAGS or not all(tag and "\0" not in tag for tag in order.tags):
+    tags = order.tags
+    if tags is None:
+        tags = []
+    elif not tags:
+        # A script that found no tags does not mean everything.
+        raise InvalidOrder("`tags` is empty: name one at least, or leave it out")
+    if len(tags) > MOST_TAGS or not all(tag and "\0" not in tag for tag in tags):
         raise InvalidOrder(f"`tags` are up to {MOST_TAGS} texts, none of them empty")
     return Purge(
         before=time.time() - _age(order.older_than),
         route=order.route,
         scopes=scopes_of(generation, route, order.scope),
-        tags=frozenset(order.tags),
+        tags=frozenset(tags),
         similar=None if order.similar_to is None else await _similar(route, order.similar_to),
     )
 

@@ -15,6 +15,9 @@ import msgspec
 
 from gateway.errors import CacheTrouble
 
+# What takes longer to close is left to itself.
+CLOSING_SECONDS = 10.0
+
 T = TypeVar("T")
 
 Step: TypeAlias = Callable[[], Awaitable[object]]
@@ -73,15 +76,21 @@ class Lease:
         return cast("T", part.made.value)
 
     async def open(self, seconds: float | None) -> dict[str, str]:
-        """Open what this lease made, within so many seconds; what could not be opened, and why, by name."""
+        """Open what this lease made, within so many seconds; what could not be opened, and why, by name. What else opening
+        raises (a setting is wrong) is raised when all is at rest, so that it can be given back."""
         troubles: dict[str, str] = {}
         for later in (False, True):
             opening = [made for made in self._fresh if made.open is not None and made.later is later]
             if later:
                 # What stands on a part that is down would only wait for it once more.
                 opening = [made for made in opening if made.name not in troubles]
-            found = await asyncio.gather(*(_trouble_of(made.open, seconds) for made in opening if made.open))
-            troubles |= {made.name: trouble for made, trouble in zip(opening, found, strict=True) if trouble}
+            steps = [_trouble_of(made.open, seconds) for made in opening if made.open]
+            found = await asyncio.gather(*steps, return_exceptions=True)
+            for made, trouble in zip(opening, found, strict=True):
+                if isinstance(trouble, BaseException):
+                    raise trouble
+                if trouble is not None:
+                    troubles[made.name] = trouble
         self._fresh.clear()
         return troubles
 
@@ -90,11 +99,11 @@ class Lease:
         self._leave()
 
     async def give_back(self) -> None:
-        """Close what nobody else uses, the last taken first."""
+        """Close what nobody else uses, the last taken first. What cannot be closed is gone all the same."""
         unused = self._leave()
         for later in (True, False):
-            closing = [made.close() for made in unused if made.close is not None and made.later is later]
-            await asyncio.gather(*closing)
+            closing = [made.close for made in unused if made.close is not None and made.later is later]
+            await asyncio.gather(*(_trouble_of(close, CLOSING_SECONDS) for close in closing))
 
     def _leave(self) -> list[Made[object]]:
         """What nobody uses any more."""

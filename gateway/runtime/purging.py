@@ -32,9 +32,10 @@ class Purging:
         namespace: str,
         memory: MemoryStore | None,
         redis: tuple[RedisStore, Guard] | None,
+        purges: Purges,
         emit: Emit,
     ) -> None:
-        self.purges = Purges()
+        self.purges = purges
         self.log = PurgeLog(database, namespace=namespace, heard=self._hear, on_removed=self._let_go)
         self._memory = memory
         self._redis = redis

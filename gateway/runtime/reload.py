@@ -10,6 +10,7 @@ import asyncio
 import signal
 import time
 
+from gateway.core.events import Trouble
 from gateway.errors import ReloadRefused
 from gateway.fronts.admin.operations import Reloaded
 from gateway.runtime.control import Answer, Control
@@ -23,7 +24,7 @@ OTHERS_SECONDS = OPENING_SECONDS + 5.0
 
 class Reloader:
     """One worker's. Without `control` (an app under somebody's own server) it stands for itself; `done` is the last reload
-    that was asked for before the file was read."""
+    that needs not be carried out: what is served is of that one, or later."""
 
     def __init__(self, gateway: Gateway, control: Control | None, done: int = 0) -> None:
         self._gateway = gateway
@@ -33,9 +34,11 @@ class Reloader:
 
     async def begin(self) -> None:
         """Before the first request: whoever asks for a reload waits for this worker from now on, and what was asked for
-        while it started is done now."""
+        while it started is done now; where that cannot be, as the others have it."""
         self._tell()
         await self._carry_out()
+        await self._gateway.catch_up()
+        self._tell()
 
     async def run(self) -> None:
         """Look for changes until cancelled."""
@@ -61,7 +64,10 @@ class Reloader:
         """Reload, in every worker. Raises ReloadRefused where this one, or any other, stays with what it has."""
         if self._control is None:
             return await self._gateway.reload(force=force)
-        asked = self._control.ask(force=force)
+        try:
+            asked = self._control.ask(force=force)
+        except OSError as error:
+            raise ReloadRefused(f"the other workers cannot be told: {error}") from error
         async with self._own:
             self._done = max(self._done, asked.number)
             try:
@@ -90,8 +96,12 @@ class Reloader:
             self._tell()
 
     def _tell(self) -> None:
-        if self._control is not None:
+        if self._control is None:
+            return
+        try:
             self._control.answer(Answer(self._done, self._gateway.current.digest, self._gateway.last_error))
+        except OSError as error:  # routes matter more than who knows of them
+            self._gateway.report(Trouble("reload", f"the other workers cannot be told: {error}"))
 
     async def _wait_for_others(self, control: Control, number: int) -> None:
         until = time.monotonic() + OTHERS_SECONDS

@@ -22,6 +22,7 @@ from gateway.engine.allowance import Allowances
 from gateway.engine.coalesce import Coalescing, Flights
 from gateway.engine.guard import Guard, Skipping
 from gateway.engine.landing import Landings
+from gateway.engine.purges import Purges
 from gateway.engine.tiers import EMBEDDING_FOR, Places
 from gateway.errors import CacheTrouble
 from gateway.proxy.forwarding import Introducer
@@ -119,7 +120,12 @@ class Resources:
             if guard.trouble is not None
         }
         troubles = await asyncio.gather(*(_trouble_of(ping) for ping in pings.values()))
-        return dict.fromkeys(models, "ok") | dict(zip(pings, troubles, strict=True))
+        states = dict.fromkeys(models, "ok") | dict(zip(pings, troubles, strict=True))
+        for guard in (self.postgres_guard, self.storing_guard, self.redis_guard):
+            # It answers, but not what it is asked for: a full disk, say.
+            if guard.open and guard.trouble is not None and states.get(guard.part) == "ok":
+                states[guard.part] = guard.trouble
+        return states
 
     def _take_memory(self, max_bytes: int) -> MemoryStore | None:
         if not max_bytes:
@@ -202,13 +208,14 @@ class Resources:
         self._lease.take(("upkeep", self._database_key, namespace, promote_at), make)
 
     def _take_purging(self, stores: model.Stores) -> Purging:
-        """What was purged stays so over a reload."""
+        """What was purged stays so over a reload, also where PostgreSQL cannot tell it once more."""
         namespace = self._settings.server.namespace
+        purges = self._lease.take(("purged", self._database_key[0], namespace), lambda: Made(Purges()))
         store = self.redis.get(min(self.redis, default=""))
 
         def make() -> Made[Purging]:
             redis = None if store is None else (store, self.redis_guard)
-            purging = Purging(self.database, namespace, self.memory, redis, self._emit)
+            purging = Purging(self.database, namespace, self.memory, redis, purges, self._emit)
             return Made(purging, "", purging.begin, purging.end, later=True)
 
         redis = (stores.redis, min(self.redis, default=""), self._seal_key)

@@ -6,7 +6,7 @@ keeps the generation it began with.
 
 from __future__ import annotations
 
-from gateway.core.asgi import App, Receive, Scope, Send
+from gateway.core.asgi import App, Message, Receive, Scope, Send
 from gateway.errors import NoRoute, NoWebSockets
 from gateway.fronts.problem import send_problem
 from gateway.runtime.generation import Generation
@@ -36,8 +36,13 @@ class Switch:
             await self._admin(scope, receive, send)
             return
         path = scope["raw_path"]
-        if path.startswith(ADMIN):  # first: a route like `/*` has no part in it, and its upstream must not see the token
-            await self._operate(path, scope, receive, send)
+        if path.startswith(ADMIN):
+            # Before any route: one like `/*` has no part in it, and its upstream must not see the operator's token.
+            if self._open_only and path not in OPEN:
+                door = "the operator's door has an address of its own: server.admin.listen"
+                await send_problem(send, NoRoute(door))
+            else:
+                await self.operate(scope, receive, send)
             return
         generation = self.generation
         if generation is None:
@@ -57,16 +62,26 @@ class Switch:
                 if generation.replaced:
                     generation.left()
         elif path == HEALTH:
-            await self._admin({**scope, "path": READY, "raw_path": READY.encode()}, receive, send)
+            await self.operate({**scope, "path": READY, "raw_path": READY.encode()}, receive, send)
         else:
             shown = path[:200].decode("latin-1")
             await send_problem(send, NoRoute(f"no route has the path {shown!r}; routes.yaml names the ones there are"))
 
-    async def _operate(self, path: bytes, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._open_only and path not in OPEN:
-            await send_problem(send, NoRoute("the operator's door has an address of its own: server.admin.listen"))
-            return
+    async def operate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let Litestar answer, which waits for a body as long as it takes: anybody may send one to the form to sign in.
+        HEAD, with which some load balancers probe, is a GET without the answer's body."""
+        if self.generation is not None and scope["type"] == "http":
+            receive = self.generation.patience.until_whole(receive)
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _head_only(send)
         await self._admin(scope, receive, send)
+
+
+def _head_only(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sending
 
 
 def _asks_for_websockets(scope: Scope) -> bool:

@@ -33,7 +33,9 @@ class Watched:
         """They were read, from this time on (`time.time_ns`). What changed since then is a change."""
         self._paths = tuple(dict.fromkeys(paths))
         state = _state(self._paths)
-        touched = any(file is not None and max(file[-2:]) > began_ns - CLOCK_NS for file in state)
+        # A time that is yet to come says nothing: it was set so, or the clock went back.
+        since, until = began_ns - CLOCK_NS, time.time_ns() + CLOCK_NS
+        touched = any(since < changed <= until for file in state if file is not None for changed in file[-2:])
         self._seen = None if touched else state
 
     async def changed(self) -> bool:

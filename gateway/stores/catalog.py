@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gateway.stores.schema import Space, Table
 
 EXPORTED_AT_ONCE = 50
+# Fewer, where answers are large: no more than so many bytes, or one entry.
+EXPORTED_BYTES = 8 << 20
 # Of a scope's questions, whatever their partition, so many are compared with a text.
 MOST_COMPARED = 20_000
 SECONDS = "60s"
@@ -180,15 +182,18 @@ class Catalog:
             while True:
                 rows = await self._read(
                     f"""
-                    SELECT {_all(table)} FROM {_with_usage(table)} WHERE {_of_namespace(route)} AND u.expires_at > $2
-                    AND e.id > $3 {"" if route is None else "AND e.route = $4"}
-                    ORDER BY e.id LIMIT {EXPORTED_AT_ONCE}
+                    SELECT * FROM (
+                        SELECT {_all(table)}, sum(u.bytes) OVER (ORDER BY e.id) - u.bytes AS before
+                        FROM {_with_usage(table)} WHERE {_of_namespace(route)} AND u.expires_at > $2
+                        AND e.id > $3 {"" if route is None else "AND e.route = $4"}
+                        ORDER BY e.id LIMIT {EXPORTED_AT_ONCE}
+                    ) AS piece WHERE before < {EXPORTED_BYTES} ORDER BY id
                     """,
                     [self._namespace, self._clock(), after, *([] if route is None else [route])],
                 )
                 for row in rows:
                     yield self._whole(row, space)
-                if len(rows) < EXPORTED_AT_ONCE:
+                if not rows:
                     break
                 after = rows[-1]["id"]
 

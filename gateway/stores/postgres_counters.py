@@ -23,12 +23,19 @@ _SIZE = SLOTS + 1
 _EMPTY = f"array_fill(0::bigint, ARRAY[{_SIZE}])"
 _REST = f"array_fill(0::bigint, ARRAY[{SLOTS}])"
 
-# What there was, moved on to the slot that it is now: who waited, or a clock that went back, moves nothing back.
+# What there was, moved on to the slot that it is now: who waited, or a clock that went back a little, moves nothing back.
+# What lies further ahead than a minute was counted by a clock that was wrong, and is void.
 _SHIFTED = f"""
     SELECT moved.slot,
-        (array_fill(0::bigint, ARRAY[least(moved.slot - held.slot, {_SIZE})::int]) || held.requests)[1:{_SIZE}] AS requests,
-        (array_fill(0::bigint, ARRAY[least(moved.slot - held.slot, {_SIZE})::int]) || held.tokens)[1:{_SIZE}] AS tokens
-    FROM (SELECT greatest(held.slot, floor({_NOW} / $3)::bigint) AS slot) moved
+        (array_fill(0::bigint, ARRAY[moved.by]) || held.requests)[1:{_SIZE}] AS requests,
+        (array_fill(0::bigint, ARRAY[moved.by]) || held.tokens)[1:{_SIZE}] AS tokens
+    FROM (
+        SELECT next.slot, least(abs(next.slot - held.slot), {_SIZE})::int AS by
+        FROM (
+            SELECT CASE WHEN held.slot > this.slot + {_SIZE} THEN this.slot ELSE greatest(held.slot, this.slot) END AS slot
+            FROM (SELECT floor({_NOW} / $3)::bigint AS slot) this
+        ) next
+    ) moved
     """
 
 # $1 namespace, $2 client, $3 seconds of a slot, $4 most requests, $5 most tokens (null: any number)

@@ -1,4 +1,4 @@
-"""The admin API over scripted Operations, and (for the tests that run one) a gateway's data folder."""
+"""The admin API over scripted Operations, and (for the tests that run one) a gateway with an upstream and a data folder."""
 
 from __future__ import annotations
 
@@ -11,20 +11,33 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one: importlib mode adds no folder
 sys.path.insert(0, str(Path(__file__).parent.parent / "scenarios"))
 
+from desk import desk
 from litestar.testing import TestClient
+from running import Gateway, RawUpstream, data_folder
 from scripted import Scripted, app_for
-
-from gateway.stores.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder whose PostgreSQL runs all the while, so that each gateway starts quickly."""
-    folder = tmp_path_factory.mktemp("data")
-    postgres = EmbeddedPostgres(folder, max_connections=100)
-    postgres.start()
-    yield folder
-    postgres.stop()
+    with data_folder(tmp_path_factory.mktemp("data")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[RawUpstream]:
+    server = RawUpstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    request: pytest.FixtureRequest, upstream: RawUpstream, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """One for each file, in a namespace of its name."""
+    name = request.path.stem.removeprefix("test_")
+    with desk(upstream, data_dir, tmp_path_factory.mktemp(name), name) as running:
+        yield running
 
 
 @pytest.fixture

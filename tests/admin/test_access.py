@@ -104,3 +104,14 @@ def test_an_unknown_path_and_a_wrong_method_are_problems(client: TestClient):
     wrong = client.get("/-/reload")
     assert is_problem(wrong, 405)
     assert wrong.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/-/reload", "/-/lookup", "/-/purge"])
+def test_which_methods_a_path_has_is_told_to_who_may_use_it(operations: Scripted, path: str):
+    with TestClient(app_for(operations)) as client:
+        assert is_problem(client.get(path), 401)
+        assert is_problem(client.get(path, headers={"authorization": "Bearer guess"}), 401)
+        assert is_problem(client.get(path, headers={"authorization": f"Bearer {TOKEN}"}), 405)
+        assert is_problem(client.post("/-/ready"), 405)
+        operations.admin_token = ""
+        assert is_problem(client.get(path), 404)

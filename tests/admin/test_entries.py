@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import RESET, RESET_OTHERWISE, WEATHER, ask, desk, keep, listed, look, purge, topic
-from running import Gateway, RawUpstream, chat, serve, until
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RawUpstream]:
-    server = RawUpstream()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: RawUpstream, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with desk(upstream, data_dir, tmp_path_factory.mktemp("entries"), "entries") as running:
-        yield running
+from desk import RESET, RESET_OTHERWISE, WEATHER, ask, keep, listed, look, purge, topic
+from running import Gateway, chat, serve, until
 
 
 def ids(entries: list[dict[str, Any]]) -> set[str]:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import APP, RESET, RESET_OTHERWISE, WEATHER, WEB, ask, desk, keep, listed, look, purge, topic
+from desk import APP, RESET, RESET_OTHERWISE, WEATHER, WEB, ask, keep, listed, look, purge, topic
 from running import Gateway, RawUpstream, chat, serve, until
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RawUpstream]:
-    server = RawUpstream()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: RawUpstream, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with desk(upstream, data_dir, tmp_path_factory.mktemp("lookup"), "lookup") as running:
-        yield running
 
 
 def steps(answer: dict[str, Any]) -> list[str]:
@@ -171,6 +157,7 @@ def test_what_bypasses_the_cache_is_a_bypass(gateway: Gateway, route: str, body:
     scope = {"scope": "web"} if route == "chat" else {}
     answer = look(gateway, route=route, body=body, **scope)
     assert (answer["verdict"], answer["reason"], answer["candidates"]) == ("bypass", reason, [])
+    assert [step["step"] for step in answer["steps"] if reason in step["result"]] == ["subject"]
 
 
 def test_a_body_that_could_mean_two_things_is_read_as_the_gate_reads_it(gateway: Gateway):

@@ -59,6 +59,7 @@ def test_a_body_is_handed_over_as_it_was_sent(client: TestClient, operations: Sc
         ({"dry_run": False}, PurgeOrder(dry_run=False)),
         ({"older_than": 90.5, "scope": "web"}, PurgeOrder(older_than=90.5, scope="web")),
         ({"older_than": "24h", "tags": ["a"]}, PurgeOrder(older_than="24h", tags=["a"])),
+        ({"route": None, "scope": None, "tags": None, "similar_to": None}, PurgeOrder(tags=None)),
         ({"similar_to": "Hi"}, PurgeOrder(similar_to="Hi")),
         ({"similar_to": {"text": "Hi", "at_least": 0.8}}, PurgeOrder(similar_to=Similar("Hi", 0.8))),
     ],
@@ -74,6 +75,7 @@ def test_a_purge_is_read(client: TestClient, operations: Scripted, sent: object,
         ("/-/entries", (None, 50, None)),
         ("/-/entries?route=chat&limit=7&after=01a1", ("chat", 7, "01a1")),
         ("/-/entries?limit=100000", (None, 1000, None)),
+        ("/-/entries?route=&limit=&after=", (None, 50, None)),
     ],
 )
 def test_a_page_is_asked_for(client: TestClient, operations: Scripted, path: str, asked: object):

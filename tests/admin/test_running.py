@@ -12,13 +12,6 @@ from running import Gateway, RawUpstream, serve
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[RawUpstream]:
-    server = RawUpstream()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def gateway(upstream: RawUpstream, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with desk(upstream, data_dir, tmp_path_factory.mktemp("running"), "running", ", watch: 1h") as running:
         yield running
@@ -66,6 +59,15 @@ def test_the_description_is_served(gateway: Gateway):
 def test_a_clients_key_opens_no_operators_door(gateway: Gateway):
     assert gateway.http.get("/-/config", headers=WEB).status_code == 401
     assert gateway.http.get("/-/config").status_code == 401
+
+
+def test_probes_may_ask_with_head(gateway: Gateway):
+    for path in ("/-/live", "/-/ready", "/health"):
+        answer = gateway.http.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-length"] == str(len(gateway.http.get(path).content))
+    assert gateway.http.get("/-/live").json() == {"status": "live"}  # on the same connection: nothing was left over
+    assert gateway.http.head("/-/config").status_code == 401
 
 
 def test_guessing_is_slowed_down(gateway: Gateway):

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import RESET, RESET_OTHERWISE, WEATHER, ask, desk, keep, listed, look, purge, topic
 from running import Gateway, RawUpstream, chat, completion, events
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[RawUpstream]:
-    server = RawUpstream()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def gateway(upstream: RawUpstream, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with desk(upstream, data_dir, tmp_path_factory.mktemp("transfer"), "transfer") as running:
-        yield running
 
 
 def export(gateway: Gateway, route: str) -> list[str]:
@@ -176,6 +162,7 @@ GOOD: dict[str, Any] = {"route": "loose", "body": {"query": "fine"}, "answer": {
         ({**GOOD, "status": 99}, "status"),
         ({**GOOD, "ttl": "60"}, "ttl"),
         ({**GOOD, "ttl": -1}, "ttl"),
+        ({**GOOD, "ttl": 1e300}, "ttl"),
         ({**GOOD, "tags": [f"tag-{n}" for n in range(65)]}, "tags"),
         ({**GOOD, "scope": "web"}, "public"),
         ({**GOOD, "route": "tenant"}, "no-scope"),
@@ -183,6 +170,7 @@ GOOD: dict[str, Any] = {"route": "loose", "body": {"query": "fine"}, "answer": {
         ({**GOOD, "route": "strict"}, "rejected"),
         ({**GOOD, "route": "lang"}, "path"),
         ({**GOOD, "content_type": "a\nb"}, "content_type"),
+        ({**GOOD, "content_type": "a\x01b"}, "content_type"),
         ({"route": "chat", "scope": "web", "body": chat(RESET, model="claude"), "answer": completion("x")}, "models"),
         ({"route": "chat", "scope": "web", "body": chat(RESET), "answer": {"error": {"m": 1}}}, "rejected"),
         ({"route": "chat", "stored": {}}, "$"),
@@ -240,6 +228,43 @@ def test_damaged_and_expired_lines_are_refused(gateway: Gateway):
     stretched = {**line, "stored": {**line["stored"], "vector": "AAB/RA" + line["stored"]["vector"][6:]}}
     assert send(gateway, stretched)["kept"] == 1  # embedded anew: such a vector would be near to everything
     assert look(gateway, route="loose", text="something else")["verdict"] == "miss"
+
+
+def test_a_line_that_somebody_has_edited_spoils_no_hit(gateway: Gateway):
+    about = topic()
+    body = {"query": WEATHER, "topic": about}
+    first = keep(gateway, "/tenant", body, {"X-Tenant": about})
+    [text] = [line for line in export(gateway, "tenant") if first in line]
+    line = json.loads(text)
+    purge(gateway, route="tenant", dry_run=False)
+
+    def edited(stored: dict[str, Any], **members: Any) -> dict[str, Any]:
+        return {**line, **members, "stored": {**line["stored"], **stored}}
+
+    wrong = [
+        edited({"status": 100}),
+        edited({"status": 99999}),
+        edited({"headers": [["content-type", "text/html\r\nset-cookie: a=b"]]}),
+        edited({"headers": [["content-type", "\x01"]]}),
+        edited({"cost": ["gpt-4o", -5, 5]}),
+        edited({"stale": 1e300}),
+        edited({}, expires_at=1e300),
+        edited({}, created_at=-1e300),
+        edited({}, created_at=line["created_at"] + 86400, expires_at=line["created_at"] + 2 * 86400),
+        edited({}, tags=["a\0b"]),
+        edited({}, tags=[f"tag-{nth}" for nth in range(65)]),
+        edited({"body": "x" * (11 << 20)}),
+    ]
+    result = send(gateway, *wrong)
+    assert (result["kept"], len(result["problems"])) == (0, len(wrong))
+
+    foreign = [["Content-Type", "application/json"], ["set-cookie", "a=b"], ["transfer-encoding", "chunked"]]
+    assert send(gateway, edited({"headers": [*foreign, ["x-request-id", "1"], ["bad name\n", ""]]}))["kept"] == 1
+    hit = ask(gateway, "/tenant", body, {"X-Tenant": about})
+    assert (hit.headers["x-cache"], hit.headers["content-type"]) == ("HIT", "application/json")
+    assert not {"set-cookie", "x-request-id", "transfer-encoding"} & set(hit.headers)
+    assert ask(gateway, "/tenant", body, {"X-Tenant": f"not-{about}"}).headers["x-cache"] == "MISS"
+    purge(gateway, route="tenant", dry_run=False)
 
 
 def test_an_export_is_readable_and_holds_no_key(gateway: Gateway):

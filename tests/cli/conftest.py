@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one: importlib mode adds no folder
 
-from admin_server import TOKEN, AdminServer, Semgate
+from admin_server import TOKEN, AdminServer, ImportedRows, Semgate
 
 from gateway.cli.main import main
 
@@ -50,3 +50,10 @@ def ask(semgate: Semgate, admin: AdminServer) -> Semgate:
         return semgate(*arguments, "--url", admin.url, "--token", TOKEN)
 
     return run
+
+
+@pytest.fixture
+def rows(admin: AdminServer) -> ImportedRows:
+    imported = ImportedRows()
+    admin.answer("POST import", imported)
+    return imported

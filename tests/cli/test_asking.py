@@ -1,32 +1,17 @@
-"""Commands that ask: what they send, what they print where, and how they end."""
+"""Commands that ask for a look-up, figures, a reload or a new key: what they send, what they print where, how they end."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from pathlib import Path
 
 import msgspec
 import pytest
-from admin_server import TOKEN, AdminServer, Answer, Semgate, entry, pages, problem, whole
+from admin_server import AdminServer, Semgate, problem
+from made_stats import told_stats
 
-from gateway.cli.entries import list_entries
-from gateway.cli.options import Reach
-from gateway.cli.showing import dollars, plain_table, size, span, visible
-from gateway.fronts.admin.operations import (
-    EntriesPage,
-    LookupAnswer,
-    LookupCandidate,
-    LookupStep,
-    PurgeResult,
-    Reloaded,
-    RouteStats,
-    Saved,
-    Stats,
-)
-
-ESCAPES = "\x1b[31mred\x1b[0m \x9b2J \u202egnp.exe\nnext line"
+from gateway.fronts.admin.operations import LookupAnswer, LookupCandidate, LookupStep, Reloaded, Saved, Stats
 
 HIT = LookupAnswer(
     "hit",
@@ -39,31 +24,13 @@ HIT = LookupAnswer(
     [LookupStep("memory", "not there", 0.01), LookupStep("nearest", "2 candidates", 1.25)],
 )
 
-
-def route_stats(requests: int, hits: dict[str, int], **more: object) -> RouteStats:
-    told = {
-        "stale": 0,
-        "collapsed": 0,
-        "misses": requests - sum(hits.values()),
-        "bypasses": {},
-        "refused": 0,
-        "errors": 0,
-        "not_kept": {},
-        "saved": Saved(100, 50, 0.25),
-        "entries": 7,
-        "bytes": 7 * 1024,
-        **more,
-    }
-    return RouteStats(requests=requests, hits=hits, **told)  # type: ignore[arg-type]
-
-
 STATS = Stats(
     since=1700000000.0,
     routes={
-        "chat": route_stats(
+        "chat": told_stats(
             1000, {"exact": 200, "semantic": 50}, bypasses={"no-scope": 3}, not_kept={"status": 4, "too-large": 9}
         ),
-        "hello": route_stats(10, {"exact": 5}, saved=Saved(0, 0, None), collapsed=2, entries=None, bytes=None),
+        "hello": told_stats(10, {"exact": 5}, saved=Saved(0, 0, None), collapsed=2, entries=None, bytes=None),
     },
 )
 
@@ -131,96 +98,6 @@ def test_wrong_use_ends_with_2_and_asks_nothing(
     assert admin.asked == []
 
 
-def test_entries_are_listed_page_after_page(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries", pages([entry(number) for number in range(250)], 40))
-    result = ask("entries", "list", "--all", "--format", "jsonl", "--route", "chat")
-    assert result.exit_code == 0
-    ids = [json.loads(line)["id"] for line in result.stdout.splitlines()]
-    assert ids == [f"entry-{number}" for number in range(250)]
-    assert {each.query["route"] for each in admin.asked} == {"chat"}
-
-
-def test_entries_are_limited_and_it_is_said_that_there_are_more(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries", pages([entry(number) for number in range(250)], 40))
-    result = ask("entries", "list", "--limit", "45", "--format", "json")
-    assert len(json.loads(result.stdout)) == 45
-    assert "the first 45" in result.stderr
-    admin.answer("GET entries", pages([entry(number) for number in range(45)], 40))
-    assert ask("entries", "list", "--limit", "45").stderr == ""
-
-
-def test_a_gateway_that_gives_one_page_for_ever_is_not_followed_for_ever(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries", EntriesPage([entry(1)], "same"))
-    result = ask("entries", "list", "--all")
-    assert result.exit_code == 1
-    assert "again and again" in result.stderr
-
-
-def test_no_entries_is_an_empty_result(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries", EntriesPage([], None))
-    result = ask("entries", "list")
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert "no entries" in result.stderr
-
-
-def test_what_a_question_says_to_a_terminal_is_shown_not_obeyed(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries", EntriesPage([entry(1, ESCAPES)], None))
-    admin.answer("GET entries/entry-1", whole(1, ESCAPES, ESCAPES))
-    for result in (ask("entries", "list"), ask("entries", "show", "entry-1")):
-        assert result.exit_code == 0
-        assert not {"\x1b", "\x9b", "\u202e"} & set(result.stdout)
-        assert "\\x1b[31mred" in result.stdout
-
-
-def test_an_entry_is_shown_whole(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries/entry-1", whole(1, '{"answer": "Open\\nSettings"}', "How?"))
-    result = ask("entries", "show", "entry-1")
-    for expected in ("How?", "content-type: application/json", '{"answer": "Open\\nSettings"}', "doc-1"):
-        assert expected in result.stdout
-    assert json.loads(ask("entries", "show", "entry-1", "--format", "json").stdout)["question"] == "How?"
-
-
-def test_an_entry_that_is_not_there_ends_with_1(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("GET entries/gone", problem(404, "no entry has the id 'gone'"))
-    result = ask("entries", "show", "gone")
-    assert result.exit_code == 1
-    assert "no entry has the id 'gone'" in result.stderr
-
-
-def test_entries_are_removed_and_missing_ones_are_named(ask: Semgate, admin: AdminServer) -> None:
-    for known in ("entry-1", "entry-3"):
-        admin.answer(f"DELETE entries/{known}", Answer(204, b""))
-    admin.answer("DELETE entries/entry-2", problem(404, "no entry has the id 'entry-2'"))
-    result = ask("entries", "rm", "entry-1", "entry-2", "entry-3")
-    assert result.exit_code == 1
-    assert result.stdout == "removed entry-1\nremoved entry-3\n"
-    assert "entry-2" in result.stderr
-
-
-def test_an_id_is_one_segment_of_the_path_whatever_it_says(ask: Semgate, admin: AdminServer) -> None:
-    for name in ("../purge", "a/b?c#d", ".."):
-        assert ask("entries", "rm", name).exit_code == 1
-    assert all(each.path.startswith("entries/") and "/" not in each.path[8:] for each in admin.asked)
-
-
-def test_a_purge_is_counted_before_it_is_done(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("POST purge", lambda asked: PurgeResult(12, 0 if asked.json["dry_run"] else 12))
-    dry = ask("purge", "--route", "chat", "--tag", "a", "--tag", "b", "--older-than", "24h")
-    assert (dry.exit_code, dry.stdout) == (0, "12 entries of route chat would be purged\n")
-    assert "--yes" in dry.stderr
-    done = ask("purge", "--route", "chat", "--similar-to", "refunds", "--at-least", "0.85", "--yes")
-    assert (done.stdout, done.stderr) == ("purged 12 entries of route chat\n", "")
-    first, second = (each.json for each in admin.asked)
-    assert (first["tags"], first["older_than"], first["dry_run"]) == (["a", "b"], 86400.0, True)
-    assert (second["similar_to"], second["dry_run"]) == ({"text": "refunds", "at_least": 0.85}, False)
-
-
-def test_everything_is_purged_only_when_it_is_said_twice(ask: Semgate, admin: AdminServer) -> None:
-    admin.answer("POST purge", PurgeResult(3, 3))
-    assert json.loads(ask("purge", "--all", "--yes", "--format", "json").stdout) == {"matched": 3, "purged": 3}
-    assert admin.asked[0].json["dry_run"] is False
-
-
 def test_stats_are_shown_by_route_with_a_total(ask: Semgate, admin: AdminServer) -> None:
     admin.answer("GET stats", STATS)
     result = ask("stats")
@@ -286,52 +163,3 @@ def test_the_lines_for_the_file_are_what_a_routes_file_takes(semgate: Semgate, a
 
 def test_a_name_that_no_file_could_hold_is_wrong_use(semgate: Semgate) -> None:
     assert semgate("clients", "new", "no spaces").exit_code == 2
-
-
-@pytest.mark.parametrize("width", [80, 200])
-def test_a_table_in_a_terminal_keeps_what_matters(
-    admin: AdminServer, alone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
-) -> None:
-    """An id that is cut off is good for nothing."""
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.setenv("NO_COLOR", "1")
-    identity = "01a1fea2-56c2-79c3-a75f-73f90ae7c450"
-    admin.answer("GET entries", EntriesPage([msgspec.structs.replace(entry(1), id=identity)] * 3, None))
-    assert list_entries(Reach(None, admin.url, TOKEN, 30.0), None, 10, "table") == 0
-    shown = capsys.readouterr().out
-    assert shown.count(identity) == 3
-    assert shown.count("Question") == 3
-    assert ("expires" in shown) == (width == 200)
-    assert "\x1b[3" not in shown
-    assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines())) <= width
-
-
-def test_plain_tables_line_up_with_wide_characters() -> None:
-    from gateway.cli.showing import Column
-
-    table = plain_table(
-        (Column("a"), Column("n", right=True), Column("b")), [("日本", "1", "x"), ("e\u0301", "22", "y")]
-    )
-    assert table == "a      n  b\n日本   1  x\ne\u0301     22  y\n"
-
-
-@pytest.mark.parametrize(
-    ("shown", "expected"),
-    [
-        (size(None), "?"),
-        (size(1023), "1023 B"),
-        (size(1536), "1.5 KiB"),
-        (size(1 << 50), "1024.0 TiB"),
-        (span(0.25), "250 ms"),
-        (span(3 * 3600 + 720), "3 h 12 min"),
-        (span(86400 * 5 + 7200), "5 d 2 h"),
-        (dollars(None), "-"),
-        (dollars(-0.02), "-$0.0200"),
-        (dollars(1234.5), "$1,234.50"),
-        (visible("a\tb\u2028c\U000e0041"), "a\\tb\\u2028c\\U000e0041"),
-        (visible("straße 日本 👩\u200d💻"), "straße 日本 👩\u200d💻"),
-    ],
-)
-def test_figures_and_texts_for_people(shown: str, expected: str) -> None:
-    assert shown == expected

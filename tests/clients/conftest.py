@@ -14,11 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "scenarios"))
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one: importlib mode adds no folder
 
 from apis import Apis
-from running import Gateway, serve, until
+from running import Gateway, data_folder, serve, until
 from speaking import Ask, Heard, Speaker
 from workers import Peers, Worker, install
-
-from gateway.stores.embedded import EmbeddedPostgres
 
 CONFIG = """
 server: {{listen: LISTEN, data_dir: {data}, namespace: {name}}}
@@ -35,12 +33,8 @@ routes:
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder whose PostgreSQL runs all the while, so that each gateway starts quickly."""
-    folder = tmp_path_factory.mktemp("data")
-    postgres = EmbeddedPostgres(folder, max_connections=200)
-    postgres.start()
-    yield folder
-    postgres.stop()
+    with data_folder(tmp_path_factory.mktemp("data")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

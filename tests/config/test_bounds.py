@@ -34,7 +34,8 @@ OTHERWISE = {
         "engine.allowance:TOLD_FOR", "engine.elsewhere:FIRST_LOOK", "fronts.outlet:LOOK", "fronts.patience:LOOKS",
         "observe.collector:EVERY_SECONDS", "observe.history:DENSE_SECONDS", "observe.history:SPARSE_SECONDS",
         "proxy.connections:STALE_WITHIN", "proxy.departure:BEGIN_AFTER", "proxy.departure:LOOK_AGAIN_AFTER",
-        "runtime.reload:TICK", "runtime.watch:SETTLES", "stores.purge_log:SETTLE_SECONDS", "stores.purge_log:KEPT_AT_LEAST",
+        "runtime.reload:TICK", "runtime.orphan:TICK", "cli.serve:TOLD_AGAIN_AFTER", "runtime.door:STARTING_SECONDS",
+        "runtime.watch:SETTLES", "stores.purge_log:SETTLE_SECONDS", "stores.purge_log:KEPT_AT_LEAST",
     },
     "how something is counted or estimated": {
         "core.prices:PER", "core.quota:SLOTS", "core.quota:SLOT_SECONDS", "embedders.folder:UNLIMITED",
@@ -42,7 +43,7 @@ OTHERWISE = {
         "embedders.remote:LOOKED_AT", "embedders.remote:MARGIN", "embedders.remote:SOME_LENGTH", "embedders.remote:SPECIAL",
         "embedders.sentence_transformers:CHARACTERS_PER_TOKEN", "engine.metering:BYTES_PER_TOKEN",
         "fronts.admin.ui.stored:AT_LEAST", "observe.history:HOUR", "observe.traces:NANOSECONDS", "runtime.watch:CLOCK_NS",
-        "stores.purge_log:DAY",
+        "stores.purge_log:DAY", "embedders.python:SHORTEST_SECRET",
     },
     "a code, a size or a level of a protocol or a library": {
         "config.rules_route:PARTIAL", "core.keys:DIGEST_SIZE", "core.policy:PARTIAL", "encodings:GZIP", "encodings:ZLIB",

@@ -1,4 +1,4 @@
-"""Fixtures of the dashboard's tests: the app over made-up operations, the same as a site, and a browser to visit it."""
+"""Fixtures of the dashboard's tests: visits to the app over made-up operations, the same as a site, and a browser."""
 
 from __future__ import annotations
 
@@ -14,8 +14,29 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this on
 sys.path.insert(0, str(Path(__file__).parent.parent / "scenarios"))
 
 from made_site import Site, serve_site
+from visits import Visit, visiting
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def visit() -> Iterator[Visit]:
+    yield from visiting()
+
+
+@pytest.fixture
+def down() -> Iterator[Visit]:
+    yield from visiting(down=True)
+
+
+@pytest.fixture
+def idle() -> Iterator[Visit]:
+    yield from visiting(idle=True)
+
+
+@pytest.fixture
+def broken() -> Iterator[Visit]:
+    yield from visiting(broken=True)
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 from aiohttp import web
 from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one: importlib mode adds no folder
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[str, Handler], AbstractAsyncContextManager[str]]

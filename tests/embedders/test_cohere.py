@@ -4,54 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
+from imitated_apis import COHERE_KEY as KEY
+from imitated_apis import WINDOW, CohereApi, cohere_embedder
 
 from gateway.embedders.cohere import CohereEmbedder
 from gateway.embedders.vector import unit
 from gateway.errors import ConfigError, EmbedError, TextUnfit
-
-WINDOW = 100
-KEY = "co-test-0123456789"
-
-
-class CohereApi:
-    """`/v2/embed`: cuts the end unless told `truncate: NONE`. One token is one word."""
-
-    def __init__(self, hashed: Callable[..., np.ndarray]) -> None:
-        self.hashed = hashed
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.callers: set[int] = set()
-        self.answer: web.Response | None = None
-        self.gate: asyncio.Event | None = None
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        self.asked.append(body)
-        self.keys.append(request.headers.get("Authorization"))
-        assert request.transport is not None
-        self.callers.add(request.transport.get_extra_info("peername")[1])
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.answer is not None:
-            return self.answer
-        (text,) = body["texts"]
-        words = text.split()
-        if len(words) > WINDOW:
-            if body.get("truncate", "END") == "NONE":
-                message = f"invalid request: too many tokens: {len(words)} tokens exceed the maximum of {WINDOW}"
-                return web.json_response({"id": "1", "message": message}, status=400)
-            words = words[:WINDOW]
-        vector = self.hashed(" ".join(words), body.get("output_dimension", 64))
-        meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": len(words)}}
-        embeddings = {kind: [vector.tolist()] for kind in body["embedding_types"]}
-        return web.json_response({"id": "1", "embeddings": embeddings, "texts": [text], "meta": meta})
 
 
 @pytest.fixture
@@ -61,18 +25,7 @@ def api(hashed: Callable[..., np.ndarray]) -> CohereApi:
 
 @pytest.fixture
 def embedder(serve: Any, api: CohereApi) -> Any:
-    @asynccontextmanager
-    async def made(**settings: Any) -> AsyncIterator[CohereEmbedder]:
-        async with serve("/v2/embed", api.handle) as url:
-            made = CohereEmbedder(
-                **{"model": "embed-test", "api_key": KEY, "base_url": f"{url}/", "timeout": 20.0, **settings}
-            )
-            try:
-                yield made
-            finally:
-                await made.close()
-
-    return made
+    return cohere_embedder(serve, api)
 
 
 def run(scenario: Any) -> None:
@@ -212,17 +165,6 @@ def test_a_server_that_does_not_answer_is_an_error_within_the_timeout(api: Coher
     run(scenario)
 
 
-def test_a_closed_embedder_says_so(embedder: Any) -> None:
-    async def scenario() -> None:
-        async with embedder() as e:
-            await e.embed("question")
-            await e.close()
-            with pytest.raises(EmbedError, match="closed"):
-                await e.embed("question")
-
-    run(scenario)
-
-
 def test_the_space_is_the_model_and_its_dimensions() -> None:
     def space(**settings: Any) -> str:
         return CohereEmbedder(**{"model": "a", "api_key": KEY, **settings}).identity
@@ -235,15 +177,3 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigError, match="api_key") as caught:
         CohereEmbedder(model="a", api_key=f"{KEY}\n")
     assert "co-test" not in str(caught.value)
-
-
-def test_what_was_paid_for_is_told(embedder: Any) -> None:
-    paid: list[int] = []
-
-    async def scenario() -> None:
-        async with embedder(on_tokens=paid.append) as made:
-            await made.embed("how long is a piece of string")
-            await made.embed("two words")
-
-    asyncio.run(scenario())
-    assert paid == [7, 2]

@@ -3,79 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
+from imitated_apis import EmbeddingsApi, openai_embedder, refuse
 
 from gateway.embedders.openai import OpenAIEmbedder
 from gateway.embedders.vector import unit
 from gateway.errors import ConfigError, EmbedError, TextUnfit
 
-WINDOW = 100
 KEY = "sk-test-0123456789"
-
-
-class EmbeddingsApi:
-    """`/v1/embeddings` with a hashing embedder behind it. One token is one word, in a window of 100."""
-
-    def __init__(self, hashed: Callable[..., np.ndarray]) -> None:
-        self.hashed = hashed
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.headers: list[dict[str, str]] = []
-        self.base64 = True
-        self.usage: dict[str, int] | str | None = "words"
-        self.cuts = False
-        self.answer: web.Response | None = None
-        self.gate: asyncio.Event | None = None
-        self.most_at_once = 0
-        self._at_once = 0
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        self.asked.append(body)
-        self.keys.append(request.headers.get("Authorization"))
-        self.headers.append(dict(request.headers))
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
-        try:
-            if self.gate is not None:
-                await self.gate.wait()
-            return self.answer or self._embed(body)
-        finally:
-            self._at_once -= 1
-
-    def _embed(self, body: dict[str, Any]) -> web.Response:
-        words = body["input"].split()
-        if len(words) > WINDOW:
-            if not self.cuts:
-                message = f"This model's maximum context length is {WINDOW} tokens, however you requested {len(words)}"
-                return refuse(400, message, "context_length_exceeded")
-            words = words[:WINDOW]
-        vector = self.hashed(" ".join(words), body.get("dimensions", 64))
-        wanted = self.base64 and body.get("encoding_format") == "base64"
-        embedding = base64.b64encode(vector.astype("<f4").tobytes()).decode() if wanted else vector.tolist()
-        answer = {
-            "object": "list",
-            "model": body["model"],
-            "data": [{"object": "embedding", "index": 0, "embedding": embedding}],
-        }
-        if self.usage is not None:
-            count = {"prompt_tokens": len(words), "total_tokens": len(words)}
-            answer["usage"] = count if self.usage == "words" else self.usage
-        return web.json_response(answer)
-
-
-def refuse(status: int, message: str, code: str | None = None) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": "t", "code": code}}, status=status)
 
 
 @pytest.fixture
@@ -85,17 +28,7 @@ def api(hashed: Callable[..., np.ndarray]) -> EmbeddingsApi:
 
 @pytest.fixture
 def embedder(serve: Any, api: EmbeddingsApi) -> Any:
-    @asynccontextmanager
-    async def made(**settings: Any) -> AsyncIterator[OpenAIEmbedder]:
-        async with serve("/v1/embeddings", api.handle) as url:
-            settings = {"model": "hash", "base_url": f"{url}/v1", "window": WINDOW, "timeout": 20.0, **settings}
-            made = OpenAIEmbedder(**settings)
-            try:
-                yield made
-            finally:
-                await made.close()
-
-    return made
+    return openai_embedder(serve, api)
 
 
 def run(scenario: Any) -> None:
@@ -151,89 +84,6 @@ def test_without_a_key_no_authorization_is_sent_and_the_environment_is_not_asked
             await e.embed("question")
         assert api.keys == [None]
         assert "somebody-else" not in str(api.headers)
-
-    run(scenario)
-
-
-def test_a_text_that_the_server_refuses_as_too_long_is_exact_only(embedder: Any) -> None:
-    async def scenario() -> None:
-        async with embedder() as e:
-            with pytest.raises(TextUnfit):
-                await e.embed("word " * (WINDOW + 1))
-
-    run(scenario)
-
-
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [
-        (400, "Invalid 'input': maximum input length is 8192 tokens."),
-        (400, "This model's maximum context length is 512 tokens. However, you requested 600 tokens in the input"),
-        (400, "the input length exceeds the context length"),
-        (413, "Input validation error: `inputs` must have less than 512 tokens. Given: 600"),
-        (422, "`inputs` must have less than 512 tokens. Given: 600"),
-        (500, "input is too large to process. increase the physical batch size"),
-        (400, "input (600 tokens) is larger than the max context size (512 tokens). skipping"),
-    ],
-)
-def test_other_servers_words_for_too_long_are_understood(
-    api: EmbeddingsApi, embedder: Any, status: int, message: str
-) -> None:
-    api.answer = refuse(status, message)
-
-    async def scenario() -> None:
-        async with embedder() as e:
-            with pytest.raises(TextUnfit):
-                await e.embed("question")
-
-    run(scenario)
-
-
-def test_a_text_that_was_cut_in_silence_is_never_taken_for_the_whole(api: EmbeddingsApi, embedder: Any) -> None:
-    api.cuts = True
-
-    async def scenario() -> None:
-        async with embedder() as e:
-            await e.embed("word " * 90)
-            for words in (WINDOW, WINDOW + 1, 3 * WINDOW // 2):  # at the window itself nobody knows
-                with pytest.raises(TextUnfit, match="cut"):
-                    await e.embed("word " * words)
-
-    run(scenario)
-
-
-def test_a_server_whose_window_is_smaller_than_ours_says_is_found_out(api: EmbeddingsApi, embedder: Any) -> None:
-    api.cuts = True
-
-    async def scenario() -> None:
-        async with embedder(window=8191) as e:
-            with pytest.raises(TextUnfit, match="its window is smaller"):
-                await e.embed("word " * 1000)
-
-    run(scenario)
-
-
-@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 0, "total_tokens": 0}])
-def test_a_server_that_does_not_count_is_trusted_as_far_as_bytes_prove(
-    api: EmbeddingsApi, embedder: Any, usage: Any
-) -> None:
-    api.usage = usage
-
-    async def scenario() -> None:
-        async with embedder() as e:
-            await e.embed("x" * (WINDOW - 8))
-            with pytest.raises(TextUnfit, match="does not count"):
-                await e.embed("x" * (WINDOW - 7))
-
-    run(scenario)
-
-
-def test_a_text_far_beyond_the_window_is_not_even_sent(api: EmbeddingsApi, embedder: Any) -> None:
-    async def scenario() -> None:
-        async with embedder() as e:
-            with pytest.raises(TextUnfit):
-                await e.embed("x" * (WINDOW * 8 + 1))
-        assert api.asked == []
 
     run(scenario)
 
@@ -357,17 +207,6 @@ def test_a_ping_embeds_a_word(api: EmbeddingsApi, embedder: Any) -> None:
     run(scenario)
 
 
-def test_a_closed_embedder_says_so(embedder: Any) -> None:
-    async def scenario() -> None:
-        async with embedder() as e:
-            await e.embed("question")
-            await e.close()
-            with pytest.raises(EmbedError, match="closed"):
-                await e.embed("question")
-
-    run(scenario)
-
-
 def test_texts_do_not_reach_the_log_at_any_level(
     embedder: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -406,15 +245,3 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it(key: str) 
     with pytest.raises(ConfigError, match="api_key") as caught:
         OpenAIEmbedder(model="a", api_key=key)
     assert "sk-" not in str(caught.value)
-
-
-def test_what_was_paid_for_is_told(embedder: Any) -> None:
-    paid: list[int] = []
-
-    async def scenario() -> None:
-        async with embedder(on_tokens=paid.append) as made:
-            await made.embed("how long is a piece of string")
-            await made.embed("two words")
-
-    asyncio.run(scenario())
-    assert paid == [7, 2]

@@ -70,6 +70,10 @@ class Exits:
     def __init__(self):
         sys.exit(3)
 
+class RefusesKey:
+    def __init__(self, api_key, mode):
+        raise KeyError(f"no such key: {api_key!r}, nor a timeout")
+
 class Slow(Plain):
     def __init__(self):
         self.begun, self.released, self.texts = threading.Event(), threading.Event(), []
@@ -260,6 +264,16 @@ def test_a_class_that_cannot_be_made_says_why(module: Any, name: str, options: d
             await embedder.open()
 
     using(PythonEmbedder(cls=f"{module.__name__}:{name}", options=options), scenario)
+
+
+def test_an_option_is_not_repeated_in_what_is_wrong_with_it(module: Any) -> None:
+    async def scenario(embedder: PythonEmbedder) -> None:
+        with pytest.raises(EmbedError, match=r"KeyError: .*\*\*\*.*timeout") as caught:
+            await embedder.open()
+        assert "sk-secret" not in str(caught.value)
+
+    options = {"api_key": "sk-secret-0123", "mode": "a"}
+    using(PythonEmbedder(cls=f"{module.__name__}:RefusesKey", options=options), scenario)
 
 
 def test_a_module_that_is_not_there_says_so() -> None:

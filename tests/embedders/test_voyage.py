@@ -3,62 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
+from imitated_apis import VOYAGE_KEY as KEY
+from imitated_apis import WINDOW, VoyageApi, voyage_embedder
 
 from gateway.embedders.vector import unit
 from gateway.embedders.voyage import VoyageEmbedder
 from gateway.errors import ConfigError, EmbedError, TextUnfit
-
-WINDOW = 100
-KEY = "pa-test-0123456789"
-
-
-class VoyageApi:
-    """`/v1/embeddings` as Voyage has it: base64 on request, cuts unless told not to. One token is one word."""
-
-    def __init__(self, hashed: Callable[..., np.ndarray]) -> None:
-        self.hashed = hashed
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.callers: set[int] = set()
-        self.answer: web.Response | None = None
-        self.gate: asyncio.Event | None = None
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        self.asked.append(body)
-        self.keys.append(request.headers.get("Authorization"))
-        assert request.transport is not None
-        self.callers.add(request.transport.get_extra_info("peername")[1])
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.answer is not None:
-            return self.answer
-        (text,) = body["input"]
-        words = text.split()
-        if len(words) > WINDOW:
-            if not body["truncation"]:
-                detail = (
-                    f"Request to model '{body['model']}' failed. The example at index 0 in your batch has too many "
-                    f"tokens and does not fit into the model's context window of {WINDOW} tokens."
-                )
-                return web.json_response({"detail": detail}, status=400)
-            words = words[:WINDOW]
-        vector = self.hashed(" ".join(words), body.get("output_dimension") or 64)
-        as_base64 = body.get("encoding_format") == "base64"
-        embedding = base64.b64encode(vector.astype("<f4").tobytes()).decode() if as_base64 else vector.tolist()
-        data = [{"object": "embedding", "embedding": embedding, "index": 0}]
-        usage = {"total_tokens": len(words)}
-        return web.json_response({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
 
 @pytest.fixture
@@ -68,17 +26,7 @@ def api(hashed: Callable[..., np.ndarray]) -> VoyageApi:
 
 @pytest.fixture
 def embedder(serve: Any, api: VoyageApi) -> Any:
-    @asynccontextmanager
-    async def made(**settings: Any) -> AsyncIterator[VoyageEmbedder]:
-        async with serve("/v1/embeddings", api.handle) as url:
-            defaults = {"model": "voyage-test", "api_key": KEY, "base_url": f"{url}/v1", "timeout": 20.0}
-            made = VoyageEmbedder(**{**defaults, **settings})
-            try:
-                yield made
-            finally:
-                await made.close()
-
-    return made
+    return voyage_embedder(serve, api)
 
 
 def run(scenario: Any) -> None:
@@ -219,17 +167,6 @@ def test_a_server_that_does_not_answer_is_an_error_within_the_timeout(api: Voyag
     run(scenario)
 
 
-def test_a_closed_embedder_says_so(embedder: Any) -> None:
-    async def scenario() -> None:
-        async with embedder() as e:
-            await e.embed("question")
-            await e.close()
-            with pytest.raises(EmbedError, match="closed"):
-                await e.embed("question")
-
-    run(scenario)
-
-
 def test_texts_do_not_reach_the_log_at_any_level(embedder: Any, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with embedder() as e:
@@ -253,15 +190,3 @@ def test_a_key_that_no_header_can_carry_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigError, match="api_key") as caught:
         VoyageEmbedder(model="a", api_key=f"{KEY}\n")
     assert "pa-" not in str(caught.value)
-
-
-def test_what_was_paid_for_is_told(embedder: Any) -> None:
-    paid: list[int] = []
-
-    async def scenario() -> None:
-        async with embedder(on_tokens=paid.append) as made:
-            await made.embed("how long is a piece of string")
-            await made.embed("two words")
-
-    asyncio.run(scenario())
-    assert paid == [7, 2]

@@ -8,9 +8,9 @@ import pytest
 
 from gateway.core.events import BreakerMoved, Event, Stage, Trouble
 from gateway.engine.guard import Guard, Skipping
+from gateway.errors import CacheTrouble, StoreError, TextUnfit
 
 FAILURES, FIRST_PAUSE = Skipping().failures, Skipping().pause
-from gateway.errors import CacheTrouble, StoreError, TextUnfit
 
 
 class Part:

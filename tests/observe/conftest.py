@@ -11,18 +11,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside this one: importlib mode adds no folder
 sys.path.insert(0, str(Path(__file__).parent.parent / "scenarios"))
 
-from running import RawUpstream
-
-from gateway.stores.embedded import EmbeddedPostgres
+from running import RawUpstream, data_folder
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("data")
-    postgres = EmbeddedPostgres(folder, max_connections=200)
-    postgres.start()
-    yield folder
-    postgres.stop()
+    with data_folder(tmp_path_factory.mktemp("data")) as folder:
+        yield folder
 
 
 @pytest.fixture

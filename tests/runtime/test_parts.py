@@ -119,3 +119,42 @@ def test_a_lease_that_comes_to_nothing_leaves_nothing() -> None:
     dropped.drop()
     assert len(parts) == 1
     assert take(kept, log, "a") is a
+
+
+def test_opening_that_fails_is_at_rest_when_it_says_so() -> None:
+    async def story() -> None:
+        log: list[str] = []
+        lease = Parts().lease()
+
+        async def fail() -> None:
+            raise ConfigError("vectors of 20000 dimensions")
+
+        async def open_slowly() -> None:
+            await asyncio.sleep(0.01)
+            log.append("open")
+
+        lease.take("wrong", lambda: Made(1, "wrong", fail))
+        lease.take("slow", lambda: Made(1, "slow", open_slowly))
+        with pytest.raises(ConfigError):
+            await lease.open(None)
+        assert log == ["open"]
+
+    asyncio.run(story())
+
+
+def test_what_cannot_be_closed_keeps_nothing_else_open() -> None:
+    async def story() -> None:
+        log: list[str] = []
+        parts = Parts()
+        lease = parts.lease()
+
+        async def fail() -> None:
+            raise CacheTrouble("its own code says no")
+
+        take(lease, log, "database")
+        lease.take("embedder", lambda: Made(1, "embedder", close=fail, later=True))
+        await lease.give_back()
+        assert log == ["close database"]
+        assert len(parts) == 0
+
+    asyncio.run(story())

@@ -86,6 +86,15 @@ def test_what_was_written_while_it_was_read_is_a_change(tmp_path: Path) -> None:
     assert asyncio.run(watched.changed())
 
 
+def test_a_time_to_come_is_no_change(tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text("a")
+    os.utime(file, (time.time() + 3600,) * 2)
+    watched = watching(file)
+    file.write_text("b")
+    assert asyncio.run(watched.changed())
+
+
 def test_a_writer_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "SETTLES", 0.2)
     file = tmp_path / "routes.yaml"

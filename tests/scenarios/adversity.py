@@ -11,9 +11,10 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any, ClassVar
 
-from raw_upstream import always as behave_always
+from asking import Asking
+from raw_upstream import always
 from running import Gateway, RawUpstream, http_answer, serve
-from test_coalescing import PLAIN, Asking
+from streamed import PLAIN
 
 CONFIG = """
 server: {{listen: LISTEN, data_dir: {data}, namespace: {namespace}}}
@@ -88,7 +89,7 @@ def one(gateway: Gateway, path: str, body: dict[str, Any], *headers: str) -> HTT
 
 
 def kept(gateway: Gateway, upstream: RawUpstream, path: str, text: str, answer: bytes) -> None:
-    upstream.behaviour = behave_always(answer)
+    upstream.behaviour = always(answer)
     assert one(gateway, path, {"query": text}).read() == answer.partition(b"\r\n\r\n")[2]
 
 

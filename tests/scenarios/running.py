@@ -21,6 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "proxy"))
 
 from raw_upstream import Exchange, RawUpstream
 
+from gateway.stores.embedded import EmbeddedPostgres
+
 __all__ = [
     "SEMGATE",
     "Exchange",
@@ -28,6 +30,7 @@ __all__ = [
     "RawUpstream",
     "chat",
     "completion",
+    "data_folder",
     "events",
     "http_answer",
     "serve",
@@ -54,6 +57,15 @@ def until(holds: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
             return truth
         time.sleep(0.02)
     raise AssertionError(f"{what} (waited {seconds:.0f} s)")
+
+
+@contextmanager
+def data_folder(folder: Path) -> Iterator[Path]:
+    """A data folder whose PostgreSQL runs all the while, so that each gateway starts quickly."""
+    postgres = EmbeddedPostgres(folder, max_connections=200)
+    postgres.start()
+    yield folder
+    postgres.stop()
 
 
 class Gateway:

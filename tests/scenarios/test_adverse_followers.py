@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from adversity import CONFIG, MUCH, Reader, adverse_gateway, close_all, kept, numbers
+from asking import Asking, Held
+from raw_upstream import always
 from running import Exchange, Gateway, RawUpstream, chat, completion, events, http_answer, serve, stream
-from test_coalescing import PLAIN, Asking, Held, always
+from streamed import PLAIN
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from adversity import BIG_STREAM, MUCH, Reader, adverse_gateway, big_json, close_all, numbers, one
-from raw_upstream import always as behave_always
+from asking import Asking, Held
+from raw_upstream import always
 from running import Exchange, Gateway, RawUpstream, http_answer, stream, until
-from test_coalescing import PLAIN, Asking, Held, always
+from streamed import PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +186,7 @@ def test_a_client_that_reads_slowly_delays_no_other_question(gateway: Gateway, u
     asking.settle()
     held.go()
     assert asking.answers()[0].read() == b"".join(BIG_STREAM)
-    upstream.behaviour = behave_always(http_answer({"a": 1}))
+    upstream.behaviour = always(http_answer({"a": 1}))
     began = time.monotonic()
     for _ in range(20):
         gateway.ask("/ask", {"query": f"another thing number {next(numbers)} altogether", "stream": True})

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from adversity import BIG_STREAM, CONFIG, Reader, adverse_gateway, close_all, kept, numbers, one
-from raw_upstream import always as behave_always
+from asking import Asking, Held
+from raw_upstream import always
 from running import Exchange, Gateway, RawUpstream, http_answer, serve, stream, until
-from test_coalescing import PLAIN, Asking, Held, always
+from streamed import PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_without_coalescing_a_stale_answer_is_still_renewed(gateway: Gateway, up
     text = f"question number {next(numbers)} of nobody else"
     kept(gateway, upstream, "/while-alone", text, http_answer({"a": 1}))
     time.sleep(0.4)
-    upstream.behaviour = behave_always(http_answer({"a": 2}))
+    upstream.behaviour = always(http_answer({"a": 2}))
     assert gateway.ask("/while-alone", {"query": text}).headers["x-cache"] == "STALE"
     until(lambda: gateway.ask("/while-alone", {"query": text}).json() == {"a": 2}, "the new answer is there", 5)
 
@@ -139,7 +140,7 @@ def test_what_is_too_stale_while_it_is_renewed_is_asked_for_once(gateway: Gatewa
     go = asyncio.Event()
     calls: list[Exchange] = []
     asked = {"query": held.text}
-    upstream.behaviour = behave_always(http_answer({"a": 1}))
+    upstream.behaviour = always(http_answer({"a": 1}))
     one(gateway, "/soon", asked).read()
     time.sleep(0.4)
 

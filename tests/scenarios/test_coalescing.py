@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
 
-from running import (
-    Exchange,
-    Gateway,
-    RawUpstream,
-    chat,
-    completion,
-    events,
-    free_port,
-    http_answer,
-    serve,
-    stream,
-    until,
-)
+from asking import Asking, Held, statuses
+from raw_upstream import always
+from running import Exchange, Gateway, RawUpstream, free_port, http_answer, serve, until
 from servers import RedisServer
 
 CONFIG = """
@@ -40,12 +25,8 @@ routes:
   - {{name: ask, path: /ask, upstream: llm, preset: json-query, scope: public}}
   - {{name: own, path: /own, upstream: llm, preset: json-query, scope: "header:X-Tenant"}}
   - {{name: alone, path: /alone, upstream: llm, preset: json-query, scope: public, coalesce: {{followers: 0}}}}
-  - {{name: chat, path: /v1/chat/completions, upstream: llm, preset: openai-chat, scope: public}}
   - {{name: far, path: /far, upstream: llm, preset: json-query, scope: public, coalesce: {{lock: postgres}}}}
 """
-
-PLAIN = [b'data: {"a": 1}\n\n', b'data: {"a": 2}\n\n', b"data: [DONE]\n\n"]
-numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -59,72 +40,6 @@ def closed_connections() -> Iterator[None]:
     yield
     while Asking.opened:
         Asking.opened.pop().close()
-
-
-class Held:
-    """An upstream that answers its first request when told to, and counts all of those with one question in them."""
-
-    def __init__(
-        self, upstream: RawUpstream, answer: Callable[[Exchange], Any], then: Callable[[Exchange], Any] | None = None
-    ):
-        self.text = f"question number {next(numbers)} of this kind"
-        self._upstream = upstream
-        self._go = asyncio.Event()
-        self._answer = answer
-        self._then = then or answer
-        self.calls = 0
-        upstream.behaviour = self._behave
-
-    async def _behave(self, exchange: Exchange) -> None:
-        if self.text.encode() not in exchange.body:
-            await exchange.send(http_answer({"a": "barrier"}))
-            return
-        self.calls += 1
-        if self.calls > 1:
-            await self._then(exchange)
-            return
-        await self._go.wait()
-        await self._answer(exchange)
-
-    def go(self) -> None:
-        self._upstream.call(self._go.set)
-
-
-class Asking:
-    """Requests on connections of their own, all sent before any answer is read."""
-
-    opened: ClassVar[list[HTTPConnection]] = []
-
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._connections: list[HTTPConnection] = []
-
-    def send(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> HTTPConnection:
-        connection = HTTPConnection("127.0.0.1", self._gateway.port, timeout=30)
-        given = {"content-type": "application/json", **(headers or {})}
-        connection.request("POST", path, json.dumps(body).encode(), given)
-        self._connections.append(connection)
-        self.opened.append(connection)
-        return connection
-
-    def settle(self) -> None:
-        """Requests that came later have been answered: the earlier ones are on their way upstream, or follow."""
-        for _ in range(3):
-            self._gateway.ask("/alone", {"query": f"barrier {next(numbers)}"})
-
-    def answers(self) -> list[HTTPResponse]:
-        return [connection.getresponse() for connection in self._connections]
-
-
-def always(answer: bytes) -> Callable[[Exchange], Any]:
-    async def behave(exchange: Exchange) -> None:
-        await exchange.send(answer)
-
-    return behave
-
-
-def statuses(answers: list[HTTPResponse]) -> list[str]:
-    return sorted(str(answer.getheader("cache-status")) for answer in answers)
 
 
 def test_many_who_ask_the_same_make_one_call(gateway: Gateway, upstream: RawUpstream):
@@ -234,81 +149,6 @@ def test_a_leader_that_leaves_takes_nobody_along(gateway: Gateway, upstream: Raw
     time.sleep(0.2)  # the gateway looks for leaving clients from 50 ms on; sooner would prove nothing
     held.go()
     assert follower.answers()[0].read() == b'{"a": 1}'
-    assert held.calls == 1
-
-
-def test_followers_of_a_stream_go_along(gateway: Gateway, upstream: RawUpstream):
-    go_on = asyncio.Event()
-
-    async def in_two_parts(exchange: Exchange) -> None:
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
-        await exchange.send(head + b"%x\r\n%s\r\n" % (len(PLAIN[0]), PLAIN[0]))
-        await go_on.wait()
-        rest = PLAIN[1] + PLAIN[2]
-        await exchange.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(rest), rest))
-
-    held = Held(upstream, in_two_parts)
-    asking = Asking(gateway)
-    asking.send("/ask", {"query": held.text, "stream": True})
-    asking.settle()
-    asking.send("/ask", {"query": held.text, "stream": True})
-    asking.settle()
-    held.go()
-    leader, early = asking.answers()
-    assert leader.read1() == early.read1() == PLAIN[0]
-    joining = Asking(gateway)
-    joining.send("/ask", {"query": held.text, "stream": True})
-    late = joining.answers()[0]
-    assert late.read1() == PLAIN[0], "from its start"
-    upstream.call(go_on.set)
-    assert leader.read() == early.read() == late.read() == PLAIN[1] + PLAIN[2]
-    assert held.calls == 1
-    assert early.getheader("cache-status") == late.getheader("cache-status") == "semgate; fwd=miss; collapsed"
-    assert early.getheader("x-request-id") is None
-    assert early.getheader("content-type") == "text/event-stream"
-
-
-def test_a_leader_that_does_not_read_holds_nobody_up(gateway: Gateway, upstream: RawUpstream):
-    piece = b"data: " + b"x" * (1 << 20) + b"\n\n"
-    held = Held(upstream, stream([*[piece] * 9, PLAIN[2]]))
-    asking = Asking(gateway)
-    asking.send("/ask", {"query": held.text, "stream": True})
-    asking.settle()
-    follower = Asking(gateway)
-    follower.send("/ask", {"query": held.text, "stream": True})
-    follower.settle()
-    held.go()
-    assert follower.answers()[0].read() == piece * 9 + PLAIN[2]
-    assert asking.answers()[0].read() == piece * 9 + PLAIN[2], "what it did not read waited for it"
-    assert held.calls == 1
-
-
-def test_followers_share_the_fate_of_a_stream_that_breaks(gateway: Gateway, upstream: RawUpstream):
-    held = Held(upstream, stream(PLAIN[:1], breaks_off=True))
-    asking = Asking(gateway)
-    asking.send("/ask", {"query": held.text, "stream": True})
-    asking.settle()
-    asking.send("/ask", {"query": held.text, "stream": True})
-    asking.settle()
-    held.go()
-    for answer in asking.answers():
-        with pytest.raises(IncompleteRead):
-            answer.read()
-
-
-def test_who_wants_the_other_form_gets_it_when_the_stream_is_whole(gateway: Gateway, upstream: RawUpstream):
-    held = Held(upstream, stream(events("Hel", "lo", usage=True)))
-    asking = Asking(gateway)
-    asking.send("/v1/chat/completions", chat(held.text, stream=True, stream_options={"include_usage": True}))
-    asking.settle()
-    asking.send("/v1/chat/completions", chat(held.text))
-    asking.send("/v1/chat/completions", chat(held.text, stream=True))
-    asking.settle()
-    held.go()
-    streamed, single, without = asking.answers()
-    assert streamed.read() == b"".join(events("Hel", "lo", usage=True))
-    assert json.loads(single.read()) == completion("Hello")
-    assert without.read() == b"".join(events("Hel", "lo"))
     assert held.calls == 1
 
 

@@ -26,9 +26,6 @@ routes:
   - {{name: lang, path: /lang, upstream: llm, preset: json-query, scope: public, vary: {{headers: [Accept-Language]}}}}
   - {{name: search, path: /search, methods: [GET], upstream: llm, query: "query:q", scope: public}}
   - {{name: status, path: /status, upstream: llm, preset: json-query, scope: public, response: {{expose: status}}}}
-  - {{name: silent, path: /silent, upstream: llm, preset: json-query, scope: public, response: {{expose: none}}}}
-  - {{name: buffered, path: /buffered, upstream: llm, preset: json-query, scope: public,
-      response: {{miss: buffer, headers: {{X-Route: buffered}}}}}}
   - {{name: "off", path: "/off/*", methods: [GET], upstream: llm, scope: public, mode: "off"}}
 """
 
@@ -174,85 +171,6 @@ def test_an_off_route_forwards_everything_under_its_path(gateway: Gateway, upstr
     answer = gateway.http.get("/off/a%2Fb//c;d?x=%20&y", headers={"accept": "x/y"})
     assert answer.headers["cache-status"] == "semgate; fwd=bypass; detail=off"
     assert upstream.seen[-1].request_line == b"GET /off/a%2Fb//c;d?x=%20&y HTTP/1.1"
-
-
-def test_no_cache_skips_the_read_and_still_stores(gateway: Gateway):
-    question = {"query": "no-cache question"}
-    gateway.ask("/loose", question)
-    fresh = gateway.ask("/loose", question, {"Cache-Control": "no-cache"})
-    after = gateway.ask("/loose", question)
-    assert fresh.headers["cache-status"] == "semgate; fwd=request"
-    assert after.headers["x-cache"] == "HIT"
-    assert after.content == fresh.content
-
-
-def test_no_store_neither_reads_nor_stores(gateway: Gateway, upstream: RawUpstream):
-    question = {"query": "a no-store question of its own"}
-    for _ in range(2):
-        answer = gateway.ask("/loose", question, {"Cache-Control": "no-store"})
-        assert answer.headers["cache-status"] == "semgate; fwd=request"
-    assert gateway.ask("/loose", question).headers["x-cache"] == "MISS"
-
-
-def test_only_if_cached_is_504_on_a_miss_and_asks_nobody(gateway: Gateway, upstream: RawUpstream):
-    asked = len(upstream.seen)
-    answer = gateway.ask("/loose", {"query": "zebra stripes?"}, {"Cache-Control": "only-if-cached"})
-    assert answer.status_code == 504
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert len(upstream.seen) == asked
-    gateway.ask("/loose", {"query": "zebra stripes?"})
-    assert gateway.ask("/loose", {"query": "zebra stripes?"}, {"Cache-Control": "only-if-cached"}).status_code == 200
-
-
-def test_max_age_rules_older_answers_out(gateway: Gateway):
-    question = {"query": "max-age question"}
-    gateway.ask("/loose", question)
-    assert gateway.ask("/loose", question, {"Cache-Control": "max-age=60"}).headers["x-cache"] == "HIT"
-    assert (
-        gateway.ask("/loose", question, {"Cache-Control": "max-age=0"}).headers["cache-status"]
-        == "semgate; fwd=request"
-    )
-
-
-def test_a_client_may_raise_the_threshold_where_allowed(gateway: Gateway):
-    gateway.ask("/loose", {"query": "How do I close my account?"})
-    near = {"query": "What is the way to close my account?"}
-    assert gateway.ask("/loose", near, {"X-Cache-Threshold": "0.9999"}).headers["x-cache"] == "MISS"
-    other = {"query": "What would be a way to close my account?"}
-    assert gateway.ask("/loose", other, {"X-Cache-Threshold": "0.5"}).headers["x-cache"] == "HIT"
-
-
-def test_a_client_may_shorten_the_ttl_where_allowed(gateway: Gateway):
-    question = {"query": "a question with its own ttl"}
-    gateway.ask("/loose", question, {"X-Cache-TTL": "30s"})
-    ttl = gateway.ask("/loose", question).headers["cache-status"].partition("ttl=")[2].partition(";")[0]
-    assert 25 <= int(ttl) <= 30
-
-
-def test_exposure_is_the_routes_choice(gateway: Gateway):
-    for path, names in (("/status", {"cache-status", "age"}), ("/silent", set())):
-        gateway.ask(path, {"query": "exposed?"})
-        hit = gateway.ask(path, {"query": "exposed?"})
-        found = {name for name in hit.headers if name == "age" or "cache" in name}
-        assert found == names
-
-
-def test_a_buffered_miss_knows_that_it_was_stored(gateway: Gateway):
-    first = gateway.ask("/buffered", {"query": "buffered?"})
-    second = gateway.ask("/buffered", {"query": "buffered?"})
-    assert first.headers["cache-status"] == "semgate; fwd=miss; stored"
-    assert second.headers["x-cache"] == "HIT"
-    assert first.headers["x-route"] == second.headers["x-route"] == "buffered"
-    assert first.content == second.content
-
-
-def test_a_replay_carries_nothing_of_the_first_callers_answer_but_the_answer(gateway: Gateway):
-    first = gateway.ask("/loose", {"query": "replay?"})
-    second = gateway.ask("/loose", {"query": "replay?"})
-    assert first.headers["x-request-id"] == "7"
-    assert "x-request-id" not in second.headers
-    assert second.headers["content-type"] == "application/json"
-    assert second.headers.get("date") != "yesterday"
 
 
 def test_the_openai_sdk_reads_misses_and_hits_alike(gateway: Gateway):

@@ -198,6 +198,8 @@ def test_a_new_store_that_cannot_be_reached_changes_nothing_unless_forced(data_d
         refused = gateway.admin("POST", "reload")
         assert refused.status_code == 422
         assert "redis" in refused.json()["detail"]
+        [problem] = [each for each in refused.json()["problems"] if each["level"] == "error"]
+        assert (problem["path"], problem["line"] > 0) == ("$.stores.redis", True)
         assert answer_of(gateway) == "one"
         assert gateway.admin("POST", "reload?force=true").status_code == 200
         assert answer_of(gateway) == "two"

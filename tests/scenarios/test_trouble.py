@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -205,6 +206,28 @@ def test_entries_outlive_the_gateway_even_killed(upstream: RawUpstream, tmp_path
         assert (answer.headers["x-cache"], answer.headers["x-cache-source"]) == ("HIT", "postgres")
         assert gateway.stop() == 0
     assert postgres_pid(tmp_path) is None
+
+
+def test_a_worker_may_be_killed_again_and_again(upstream: RawUpstream, data_dir: Path, tmp_path: Path):
+    """Its successor too, right after it began: nobody else is harmed, and the log says so in JSON."""
+    config = f"server: {{listen: LISTEN, data_dir: {data_dir}, namespace: killed, workers: 2}}\n" + routes(upstream)
+    with serve(tmp_path, config) as gateway:
+        until(lambda: listeners(gateway.port) == 2, "not all workers serve")
+        stays, victim = gateway.workers()
+        for _ in range(3):
+            os.kill(victim, signal.SIGKILL)
+            until(lambda gone=victim: len(gateway.workers()) == 2 and gone not in gateway.workers(), gateway.logged())
+            [victim] = [worker for worker in gateway.workers() if worker != stays]
+        assert x_cache(gateway, "still here?") == "MISS"
+        until(lambda: listeners(gateway.port) == 2, "the successor does not serve")
+        told = [json.loads(line) for line in gateway.logged().splitlines() if "Unexpected exit" in line]
+        assert [line["level"] for line in told] == ["error"] * 3
+
+
+def listeners(port: int) -> int:
+    """Sockets that listen there: one for each worker that serves."""
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(columns[1].endswith(f":{port:04X}") and columns[3] == "0A" for columns in table)
 
 
 def postgres_pid(folder: Path) -> int | None:

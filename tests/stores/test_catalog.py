@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import msgspec
 import pytest
@@ -192,8 +193,12 @@ def test_the_questions_of_a_scope_are_searched_over_all_its_partitions(database_
     asyncio.run(scenario())
 
 
-def test_everything_is_exported_in_pieces(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "EXPORTED_AT_ONCE", 3)
+@pytest.mark.parametrize(("rows", "size"), [(3, 1 << 20), (50, 1), (50, 2000)])
+def test_everything_is_exported_in_pieces_of_bounded_size(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, rows: int, size: int
+) -> None:
+    monkeypatch.setattr(catalog, "EXPORTED_AT_ONCE", rows)
+    monkeypatch.setattr(catalog, "EXPORTED_BYTES", size)
 
     async def scenario() -> None:
         here = Process(database_url)
@@ -201,11 +206,21 @@ def test_everything_is_exported_in_pieces(database_url: str, monkeypatch: pytest
         for number, each in enumerate(entries):
             store = here.near if number < 6 else here.exact
             await store.keep(each, f"q{number}", vector(0.0) if number < 6 else None)
+        pieces: list[list[int]] = []
+        read_rows = here.catalog._read
+
+        async def watched(*asked: Any) -> Any:
+            found = await read_rows(*asked)
+            pieces.append([row["bytes"] for row in found])
+            return found
+
+        monkeypatch.setattr(here.catalog, "_read", watched)
         exported = [each async for each in here.catalog.export(None)]
         assert [each.entry for each in exported] == entries
         assert [each.space for each in exported] == [SPACE] * 6 + [EXACT] * 2
         assert [each.vector is None for each in exported] == [False] * 6 + [True] * 2
         assert [each.entry async for each in here.catalog.export("b")] == entries[1::2]
+        assert all(len(read) <= rows and sum(read[:-1]) < size for read in pieces)
         await here.close()
 
     asyncio.run(scenario())

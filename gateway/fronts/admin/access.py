@@ -50,7 +50,12 @@ class Failures:
 
 
 def needs_token(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-    """Guard: without a configured token the path does not exist; a wrong or missing one is 401, too many wrong ones 429."""
+    """Guard: as `check_token`."""
+    check_token(connection)
+
+
+def check_token(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Without a configured token the path does not exist (404); a wrong or missing one is 401, too many wrong ones 429."""
     token = operations_of(connection).admin_token
     if not token:
         raise NotFoundException(detail="set server.admin.token to use this path")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from litestar import Controller, MediaType, Request, delete, get, post
@@ -19,9 +18,8 @@ from gateway.fronts.admin.operations import (
     PurgeOrder,
     PurgeResult,
 )
-from gateway.fronts.admin.reading import read_count, read_order, read_parameters
+from gateway.fronts.admin.reading import is_entry_id, read_count, read_order, read_parameters
 
-_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 PAGE = 50
 LARGEST_PAGE = 1000
 # A question's body is a request's, and is bounded like one by its route; this is for the document around it.
@@ -42,9 +40,11 @@ class StoredEntries(Controller):
     @get("/entries", media_type=MediaType.JSON)
     async def entries(self, request: Request[Any, Any, Any]) -> EntriesPage:
         """The stored entries page by page, newest first."""
-        asked = read_parameters(request, "route", "limit", "after")
+        # A parameter without a value (`?route=&after=`) is not given: this only reads.
+        given = read_parameters(request, "route", "limit", "after")
+        asked = {name: value for name, value in given.items() if value}
         limit = read_count(asked, "limit", default=PAGE, most=LARGEST_PAGE)
-        if "after" in asked and not _ID.fullmatch(asked["after"]):
+        if "after" in asked and not is_entry_id(asked["after"]):
             raise InvalidOrder("the query parameter `after` is the `next` of the page before")
         return await operations_of(request).entries(route=asked.get("route"), limit=limit, after=asked.get("after"))
 
@@ -53,7 +53,7 @@ class StoredEntries(Controller):
         """One entry with its answer."""
         read_parameters(request)
         entry_id = request.path_params["entry_id"]
-        found = await operations_of(request).entry(entry_id) if _ID.fullmatch(entry_id) else None
+        found = await operations_of(request).entry(entry_id) if is_entry_id(entry_id) else None
         if found is None:
             raise _no_entry(entry_id)
         return found
@@ -63,7 +63,7 @@ class StoredEntries(Controller):
         """Remove one entry, everywhere."""
         read_parameters(request)
         entry_id = request.path_params["entry_id"]
-        if not (_ID.fullmatch(entry_id) and await operations_of(request).remove(entry_id)):
+        if not (is_entry_id(entry_id) and await operations_of(request).remove(entry_id)):
             raise _no_entry(entry_id)
 
     @post("/purge", status_code=200, media_type=MediaType.JSON)

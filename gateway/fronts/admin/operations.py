@@ -143,7 +143,7 @@ class PurgeOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     route: str | None = None
     scope: str | list[str] | None = None
-    tags: list[str] = []
+    tags: list[str] | None = None
     older_than: str | float | None = None
     similar_to: str | Similar | None = None
     dry_run: bool = True

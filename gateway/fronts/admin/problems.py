@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, MethodNotAllowedException
 
 from gateway.errors import CacheTrouble, ReloadRefused, SemgateError
+from gateway.fronts.admin.access import check_token
 
 PROBLEM = "application/problem+json"
+OPEN = ("/-/live", "/-/ready", "/-/metrics", "/-/ui")
 LOG = logging.getLogger("semgate")
 
 
@@ -33,7 +35,9 @@ def problem(
     )
 
 
-def from_litestar(_request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def from_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    if isinstance(error, MethodNotAllowedException):
+        error = _first_the_token(request, error)
     return problem(error.status_code, error.detail, headers=error.headers)
 
 
@@ -51,3 +55,15 @@ def from_semgate(_request: Request[Any, Any, Any], error: SemgateError) -> Respo
 def from_nowhere(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     LOG.error("admin", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an error of semgate's own; its log says more")
+
+
+def _first_the_token(request: Request[Any, Any, Any], error: MethodNotAllowedException) -> HTTPException:
+    """Which methods a path has is told to who may use it: Litestar finds that out before it asks the guards. The probes
+    are open, and the dashboard has sessions."""
+    if request.url.path.startswith(OPEN):
+        return error
+    try:
+        check_token(request)
+    except HTTPException as refused:
+        return refused
+    return error

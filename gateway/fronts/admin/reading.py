@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ from gateway.errors import ClientError, InvalidOrder
 
 T = TypeVar("T")
 
+_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _FLAGS = {"true": True, "1": True, "": True, "false": False, "0": False}
 
 
@@ -58,6 +60,11 @@ def read_flag(parameters: dict[str, str], name: str) -> bool:
     if flag is None:
         raise InvalidOrder(f"the query parameter `{name}` is true or false")
     return flag
+
+
+def is_entry_id(text: str) -> bool:
+    """Could it be one? What could not is nothing to ask PostgreSQL for, which has no place for a NUL."""
+    return _ID.fullmatch(text) is not None
 
 
 def _listed(names: tuple[str, ...]) -> str:

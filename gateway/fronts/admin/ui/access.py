@@ -87,7 +87,8 @@ def way_back(path: str) -> str:
 
 def _cookie(request: Visitor, value: str, seconds: int) -> Cookie:
     """`X-Forwarded-Proto` is believed from anybody: who lies about it only keeps the cookie from himself."""
-    encrypted = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+    outermost = request.headers.get("x-forwarded-proto", "").partition(",")[0]
+    encrypted = "https" in (request.url.scheme, outermost.strip().lower())
     return Cookie(
         key=cookie_name(operations_of(request).admin_token),
         value=value,

@@ -43,6 +43,8 @@ def question_of(fields: dict[str, str]) -> LookupQuestion:
         msgspec.json.decode(body)
     except msgspec.DecodeError as error:
         raise InvalidOrder(f"the request body is not JSON: {error}") from None
+    except RecursionError:
+        raise InvalidOrder("the request body is nested too deeply") from None
     return LookupQuestion(route=fields.get("route", ""), body=msgspec.Raw(body.encode()), scope=scope_of(fields))
 
 

@@ -21,6 +21,7 @@ from gateway.fronts.admin.operations import (
     PurgeResult,
     Similar,
 )
+from gateway.fronts.admin.reading import is_entry_id
 from gateway.fronts.admin.ui.access import HOME, Visitor, fields_of
 from gateway.fronts.admin.ui.page import HEADERS, page
 
@@ -39,7 +40,7 @@ class Stored(Controller):
         route, after = asked.get("route") or None, asked.get("after") or None
         found, trouble = EntriesPage([], None), ""
         try:
-            found = await operations_of(request).entries(route=route, limit=PAGE, after=after)
+            found = await operations_of(request).entries(route=route, limit=PAGE, after=_place(after))
         except (CacheTrouble, InvalidOrder) as error:
             trouble = str(error)
         older = f"{LIST}?{urlencode({'route': route or '', 'after': found.next})}" if found.next else ""
@@ -63,7 +64,7 @@ class Stored(Controller):
         answer: LookupAnswer | None = None
         trouble = ""
         try:
-            if words and " " not in words and await operations_of(request).entry(words) is not None:
+            if is_entry_id(words) and await operations_of(request).entry(words) is not None:
                 return Redirect(f"{LIST}/{quote(words, safe='')}", headers=HEADERS, status_code=303)
             answer = await operations_of(request).lookup(nearest_to(words, route, fields))
         except (CacheTrouble, InvalidOrder) as error:
@@ -82,7 +83,8 @@ class Stored(Controller):
     @get("/entries/{entry_id:str}")
     async def entry(self, request: Visitor) -> Template:
         """One entry with its answer."""
-        found = await operations_of(request).entry(request.path_params["entry_id"])
+        entry_id: str = request.path_params["entry_id"]
+        found = await operations_of(request).entry(entry_id) if is_entry_id(entry_id) else None
         if found is None:
             raise NotFoundException(detail="there is no such entry; it may have expired or been purged")
         body = _laid_out(found)
@@ -92,7 +94,7 @@ class Stored(Controller):
     async def remove(self, request: Visitor) -> Redirect:
         """Remove one entry, everywhere."""
         entry_id: str = request.path_params["entry_id"]
-        if not await operations_of(request).remove(entry_id):
+        if not (is_entry_id(entry_id) and await operations_of(request).remove(entry_id)):
             raise NotFoundException(detail="there is no such entry; it may have expired or been purged")
         return Redirect(f"{LIST}?{urlencode({'removed': entry_id})}", headers=HEADERS, status_code=303)
 
@@ -145,11 +147,18 @@ def order_of(fields: dict[str, str], *, dry_run: bool) -> PurgeOrder:
     )
 
 
+def _place(after: str | None) -> str | None:
+    """Raises InvalidOrder."""
+    if after is not None and not is_entry_id(after):
+        raise InvalidOrder("there is no such page")
+    return after
+
+
 def _laid_out(entry: EntryWhole) -> str:
     """JSON with line breaks; anything else as it is."""
     try:
         return msgspec.json.format(entry.body, indent=2) if entry.encoding == "utf-8" else entry.body
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return entry.body
 
 
