@@ -43,7 +43,7 @@ def run(
     order = PurgeOrder(
         route=route,
         scope=scope_of(scope),
-        tags=list(tags),
+        tags=list(tags) or None,
         older_than=older_than,
         similar_to=similar,
         dry_run=not yes,

@@ -169,14 +169,18 @@ class _Launcher(Granian):  # type: ignore[misc, valid-type]  # one class or anot
             self.respawned_wrks.pop(index, None)
 
     def _stop_workers(self) -> None:
-        """A worker that is still being started has the launcher's own handlers, which lose the signal: it is told again."""
+        """A worker that is still being started has the launcher's own handlers, which lose the signal: it is told again. One
+        that has begun must not be, as it would drop the requests that it is ending."""
         until = time.monotonic() + self.workers_kill_timeout
-        while time.monotonic() < until and any(worker.is_alive() for worker in self.wrks):
-            for worker in self.wrks:
+        while time.monotonic() < until and (starting := self._starting()):
+            for worker in starting:
                 worker.terminate()
-            for worker in self.wrks:
-                worker.join(TOLD_AGAIN_AFTER)
+            time.sleep(TOLD_AGAIN_AFTER)
         super()._stop_workers()
+
+    def _starting(self) -> list[Any]:
+        begun = self.control.others()
+        return [worker for worker in self.wrks if worker.is_alive() and worker.inner.pid not in begun]
 
 
 def _serve(settings: File, control: Control) -> None:

@@ -19,12 +19,10 @@ MOST_TAGS = 1000
 async def purge_of(generation: Generation, order: PurgeOrder) -> Purge:
     """What was asked before now, or long enough ago, and fits. Raises InvalidOrder, EmbedError."""
     route = None if order.route is None else route_named(generation, order.route)
-    tags = order.tags
-    if tags is None:
-        tags = []
-    elif not tags:
+    tags = order.tags or []
+    if order.tags == [] and order == PurgeOrder(tags=[], dry_run=order.dry_run):
         # A script that found no tags does not mean everything.
-        raise InvalidOrder("`tags` is empty: name one at least, or leave it out")
+        raise InvalidOrder("`tags` is empty, and nothing else is selected: name one, or leave it out to mean everything")
     if len(tags) > MOST_TAGS or not all(tag and "\0" not in tag for tag in tags):
         raise InvalidOrder(f"`tags` are up to {MOST_TAGS} texts, none of them empty")
     return Purge(

@@ -120,12 +120,7 @@ class Resources:
             if guard.trouble is not None
         }
         troubles = await asyncio.gather(*(_trouble_of(ping) for ping in pings.values()))
-        states = dict.fromkeys(models, "ok") | dict(zip(pings, troubles, strict=True))
-        for guard in (self.postgres_guard, self.storing_guard, self.redis_guard):
-            # It answers, but not what it is asked for: a full disk, say.
-            if guard.open and guard.trouble is not None and states.get(guard.part) == "ok":
-                states[guard.part] = guard.trouble
-        return states
+        return dict.fromkeys(models, "ok") | dict(zip(pings, troubles, strict=True))
 
     def _take_memory(self, max_bytes: int) -> MemoryStore | None:
         if not max_bytes:

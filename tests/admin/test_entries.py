@@ -253,3 +253,10 @@ routes: [{{name: ask, path: /ask, upstream: fixed, preset: json-query, scope: pu
         miss = look(gateway, route="ask", body={"query": WEATHER})
         assert (miss["verdict"], miss["reason"]) == ("miss", "store-trouble")
         assert gateway.admin("GET", "config").status_code == 200
+
+
+def test_an_empty_list_of_tags_does_not_mean_everything(gateway: Gateway):
+    refused = gateway.admin("POST", "purge", {"tags": [], "dry_run": False})
+    assert refused.status_code == 422
+    assert "`tags` is empty" in refused.json()["detail"]
+    assert gateway.admin("POST", "purge", {"route": "loose", "tags": []}).status_code == 200

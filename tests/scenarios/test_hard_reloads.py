@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from redis import Redis
+from reloading import asked_anew, fixed
 from running import SEMGATE, Gateway, free_port, serve, until
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "stores"))
@@ -28,13 +29,6 @@ server: {{listen: LISTEN, data_dir: "{data}", workers: {workers}, watch: 100ms, 
 """
 
 
-def fixed(answer: str, mode: str = "off") -> str:
-    return f"""
-upstreams: {{fixed: {{respond: {{body: '{{"answer": "{answer}"}}'}}}}}}
-routes: [{{name: ask, path: /ask, upstream: fixed, preset: json-query, scope: public, mode: "{mode}"}}]
-"""
-
-
 @contextmanager
 def running(
     data: Path, folder: Path, config: str, *, workers: int = 1, env: dict[str, str] | None = None
@@ -44,18 +38,12 @@ def running(
         yield gateway, head
 
 
-def answer_of(gateway: Gateway) -> str:
-    """Over a connection of its own, which any of the workers may take."""
-    answer: str = httpx.post(f"{gateway.url}/ask", json={"query": "what?"}, timeout=30).json()["answer"]
-    return answer
-
-
 def save(gateway: Gateway, config: str) -> None:
     gateway.file.write_text(gateway.text(config))
 
 
 def serves(gateway: Gateway, answer: str) -> None:
-    until(lambda: {answer_of(gateway) for _ in range(8)} == {answer}, f"{answer!r} is not served: {gateway.logged()}")
+    until(lambda: {asked_anew(gateway) for _ in range(8)} == {answer}, f"{answer!r} is not served: {gateway.logged()}")
 
 
 def lives(pid: int) -> bool:
@@ -176,11 +164,11 @@ def test_an_embedder_that_cannot_be_used_or_closed_is_refused_and_reloads_go_on(
     (tmp_path / "mine.py").write_text(EMBEDDER)
 
     with running(data_dir, tmp_path, embedding(8), env={"PYTHONPATH": str(tmp_path)}) as (gateway, head):
-        assert answer_of(gateway) == "8"
+        assert asked_anew(gateway) == "8"
         save(gateway, head + embedding(20_000))
         refused = gateway.admin("POST", "reload")
         assert (refused.status_code, "dimensions" in refused.json()["detail"]) == (422, True)
-        assert answer_of(gateway) == "8"
+        assert asked_anew(gateway) == "8"
         save(gateway, head + embedding(9))
         digest = gateway.admin("GET", "config").json()["digest"]
         until(lambda: gateway.admin("GET", "config").json()["digest"] != digest, "the mended file is not noticed")
@@ -209,7 +197,7 @@ def test_a_worker_that_dies_while_a_new_store_is_refused_is_started_with_what_wa
         os.kill(victim, signal.SIGKILL)
         until(lambda: len(gateway.workers()) == 2 and victim not in gateway.workers(), gateway.logged())
         time.sleep(2)
-        assert {answer_of(gateway) for _ in range(16)} == {"one"}
+        assert {asked_anew(gateway) for _ in range(16)} == {"one"}
         save(gateway, head + fixed("three"))
         serves(gateway, "three")
 
@@ -261,3 +249,14 @@ def test_what_was_purged_stays_so_over_a_reload_while_postgresql_is_down(tmp_pat
                 assert gateway.ask("/ask", {"query": "what?"}).headers["x-cache"] == "MISS"
         finally:
             postgres.stop()
+
+
+def test_a_gateway_that_is_told_to_end_while_it_starts_ends_soon(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    head = SERVER.format(data=data_dir, workers=2).replace("LISTEN", f"127.0.0.1:{free_port()}")
+    file.write_text(f"version: 1\n{head}{fixed('never asked')}")
+    for after in (0.6, 1.0, 1.4):
+        process = subprocess.Popen([SEMGATE, "serve", file], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(after)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)  # `server.drain` is 25 s

@@ -140,7 +140,7 @@ def order_of(fields: dict[str, str], *, dry_run: bool) -> PurgeOrder:
     return PurgeOrder(
         route=fields.get("route") or None,
         scope=scope_of(fields),
-        tags=[tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()],
+        tags=[tag.strip() for tag in fields.get("tags", "").split(",") if tag.strip()] or None,
         older_than=fields.get("older_than") or None,
         similar_to=Similar(text, at_least) if text else None,
         dry_run=dry_run,
