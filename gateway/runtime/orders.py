@@ -22,7 +22,9 @@ async def purge_of(generation: Generation, order: PurgeOrder) -> Purge:
     tags = order.tags or []
     if order.tags == [] and order == PurgeOrder(tags=[], dry_run=order.dry_run):
         # A script that found no tags does not mean everything.
-        raise InvalidOrder("`tags` is empty, and nothing else is selected: name one, or leave it out to mean everything")
+        raise InvalidOrder(
+            "`tags` is empty, and nothing else is selected: name one, or leave it out to mean everything"
+        )
     if len(tags) > MOST_TAGS or not all(tag and "\0" not in tag for tag in tags):
         raise InvalidOrder(f"`tags` are up to {MOST_TAGS} texts, none of them empty")
     return Purge(
