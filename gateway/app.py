@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ from gateway.fronts.admin.door import CONTROLLERS, door_state
 from gateway.fronts.admin.problems import from_litestar, from_nowhere, from_semgate
 from gateway.fronts.admin.ui.handlers import TEMPLATES, UI
 from gateway.observe.logs import log_to_stderr
+from gateway.runtime.background import BackgroundTask
 from gateway.runtime.control import Control
 from gateway.runtime.door import second_door
 from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, LOG_LEVEL, METRICS_FOLDER
@@ -74,11 +75,10 @@ def build(
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(gateway.running())
             await reloader.begin()
-            watching = asyncio.create_task(reloader.run(), name="semgate reloads")
-            stack.push_async_callback(_end, watching)
+            await stack.enter_async_context(BackgroundTask(reloader.run, "semgate reloads"))
             if control is not None:
-                orphaned = asyncio.create_task(end_with(launcher, server.drain), name="semgate launcher")
-                stack.push_async_callback(_end, orphaned)
+                ending = partial(end_with, launcher, server.drain)
+                await stack.enter_async_context(BackgroundTask(ending, "semgate launcher"))
             if server.admin.listen:
                 await stack.enter_async_context(second_door(operators, server.admin.listen, server.tls))
             yield
@@ -103,8 +103,3 @@ def build(
     switch = Switch(admin, open_only=bool(server.admin.listen))
     app.asgi_handler = cast(Any, gateway.traces.around(switch))
     return app
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

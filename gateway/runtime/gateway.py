@@ -26,6 +26,7 @@ from gateway.errors import ConfigError, ReloadRefused
 from gateway.fronts.admin.operations import FileProblem, Reloaded, Running, RunningRoute
 from gateway.observe.metrics import Metrics
 from gateway.observe.observer import Observer
+from gateway.runtime.background import BackgroundTask
 from gateway.runtime.compile import compile_generation
 from gateway.runtime.environment import EMBEDDED_URL
 from gateway.runtime.generation import Generation
@@ -98,16 +99,16 @@ class Gateway:
         self._take(generation)
         if recall() is None:  # another worker may have gone over to a newer file while this one started
             self._remember()
-        sampling = asyncio.create_task(self.ledger.run(), name="semgate samples")
         try:
-            yield
+            async with BackgroundTask(self.ledger.run, "semgate samples"):
+                yield
         finally:
-            sampling.cancel()
             self._swap(None)
             for task in self._retiring:
                 task.cancel()
             await self.current.retire(0)
-            await asyncio.wait([sampling, *self._retiring])
+            if self._retiring:
+                await asyncio.wait(self._retiring)
             await self.traces.close()
 
     async def reload(self, *, force: bool = False) -> Reloaded:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
+
 from gateway.errors import StoreError
 from gateway.fronts.admin.operations import (
     EntriesPage,
@@ -88,17 +90,10 @@ class RunningOperations:
         whole = await self._catalog.show(entry_id)
         if whole is None:
             return None
-        listed, entry = whole.listed, whole.entry
+        entry = whole.entry
         body, encoding = ("", "utf-8") if entry is None else as_text(entry.body)
         return EntryWhole(
-            id=listed.id,
-            route=listed.route,
-            created_at=listed.created_at,
-            expires_at=listed.expires_at,
-            hits=listed.hits,
-            bytes=listed.bytes,
-            tags=list(listed.tags),
-            question=listed.question,
+            **msgspec.structs.asdict(_shown(whole.listed)),
             status=0 if entry is None else entry.status,
             headers=[] if entry is None else [(_text(name), _text(value)) for name, value in entry.headers],
             body=body,

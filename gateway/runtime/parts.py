@@ -84,7 +84,7 @@ class Lease:
             if later:
                 # What stands on a part that is down would only wait for it once more.
                 opening = [made for made in opening if made.name not in troubles]
-            steps = [_trouble_of(made.open, seconds) for made in opening if made.open]
+            steps = [trouble_of(made.open, seconds) for made in opening if made.open]
             found = await asyncio.gather(*steps, return_exceptions=True)
             for made, trouble in zip(opening, found, strict=True):
                 if isinstance(trouble, BaseException):
@@ -103,7 +103,7 @@ class Lease:
         unused = self._leave()
         for later in (True, False):
             closing = [made.close for made in unused if made.close is not None and made.later is later]
-            await asyncio.gather(*(_trouble_of(close, CLOSING_SECONDS) for close in closing))
+            await asyncio.gather(*(trouble_of(close, CLOSING_SECONDS) for close in closing))
 
     def _leave(self) -> list[Made[object]]:
         """What nobody uses any more."""
@@ -117,7 +117,8 @@ class Lease:
         return unused
 
 
-async def _trouble_of(step: Step, seconds: float | None) -> str | None:
+async def trouble_of(step: Step, seconds: float | None) -> str | None:
+    """What is wrong with it, within so many seconds; None: nothing."""
     try:
         async with asyncio.timeout(seconds):
             await step()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from gateway.core.events import Purged, Stage, Trouble
 from gateway.core.ports import Emit
@@ -14,6 +15,7 @@ from gateway.core.purges import Purge
 from gateway.engine.guard import Guard
 from gateway.engine.purges import Purges
 from gateway.errors import CacheTrouble, StoreError
+from gateway.runtime.background import BackgroundTask
 from gateway.stores.memory import MemoryStore
 from gateway.stores.postgres import Database
 from gateway.stores.purge_log import PurgeLog
@@ -40,7 +42,7 @@ class Purging:
         self._memory = memory
         self._redis = redis
         self._emit = emit
-        self._task: asyncio.Task[None] | None = None
+        self._following = BackgroundTask(partial(self.log.follow, self._tell), "semgate purges")
 
     async def begin(self) -> None:
         try:
@@ -48,12 +50,10 @@ class Purging:
                 await self.log.load()
         except (StoreError, TimeoutError):
             pass  # PostgreSQL's trouble is told by who pings it; following it loads as well
-        self._task = asyncio.create_task(self.log.follow(self._tell), name="semgate purges")
+        await self._following.begin()
 
     async def end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._following.end()
 
     async def _hear(self, purges: Sequence[Purge], whole: bool) -> None:
         if whole:

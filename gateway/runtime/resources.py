@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
 from typing import TypeAlias, cast
 
@@ -24,12 +24,12 @@ from gateway.engine.guard import Guard, Skipping
 from gateway.engine.landing import Landings
 from gateway.engine.purges import Purges
 from gateway.engine.tiers import EMBEDDING_FOR, Places
-from gateway.errors import CacheTrouble
 from gateway.proxy.forwarding import Introducer
 from gateway.proxy.upstream import Source
+from gateway.runtime.background import BackgroundTask
 from gateway.runtime.entries import RouteEntries
 from gateway.runtime.models import embedder_of, make_embedder
-from gateway.runtime.parts import Lease, Made
+from gateway.runtime.parts import Lease, Made, trouble_of
 from gateway.runtime.purging import Purging
 from gateway.runtime.sources import make_source
 from gateway.stores.catalog import Catalog
@@ -119,8 +119,9 @@ class Resources:
             for part, (guard, embedder) in models.items()
             if guard.trouble is not None
         }
-        troubles = await asyncio.gather(*(_trouble_of(ping) for ping in pings.values()))
-        return dict.fromkeys(models, "ok") | dict(zip(pings, troubles, strict=True))
+        troubles = await asyncio.gather(*(trouble_of(ping, PING_SECONDS) for ping in pings.values()))
+        found = {part: trouble or "ok" for part, trouble in zip(pings, troubles, strict=True)}
+        return dict.fromkeys(models, "ok") | found
 
     def _take_memory(self, max_bytes: int) -> MemoryStore | None:
         if not max_bytes:
@@ -247,23 +248,6 @@ class Resources:
         return self._lease.take(("guard", part, float(timeout), skipping, guarded), lambda: Made(make()))
 
 
-class BackgroundTask:
-    """Work that goes on from the opening of a part to its closing."""
-
-    def __init__(self, work: Callable[[], Coroutine[None, None, None]], name: str) -> None:
-        self._work = work
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self) -> None:
-        self._task = asyncio.create_task(self._work(), name=self._name)
-
-    async def end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-
 def _hashable(settings: msgspec.Struct) -> bytes:
     """Settings with mappings in them as a key: equal settings, equal bytes."""
     return msgspec.json.encode(settings, order="deterministic", enc_hook=_number)
@@ -272,18 +256,6 @@ def _hashable(settings: msgspec.Struct) -> bytes:
 def _number(value: object) -> object:
     """Durations and sizes as the numbers that they are."""
     return int(value) if isinstance(value, int) else float(cast("float", value))
-
-
-async def _trouble_of(ping: Ping) -> str:
-    """`ok`, or what is wrong."""
-    try:
-        async with asyncio.timeout(PING_SECONDS):
-            await ping()
-    except CacheTrouble as trouble:
-        return str(trouble)
-    except TimeoutError:
-        return f"no answer within {PING_SECONDS:g} s"
-    return "ok"
 
 
 async def _ping_through(guard: Guard, embedder: BoundedEmbedder) -> None:

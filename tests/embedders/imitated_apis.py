@@ -79,8 +79,8 @@ def refuse(status: int, message: str, code: str | None = None) -> web.Response:
     return web.json_response({"error": {"message": message, "type": "t", "code": code}}, status=status)
 
 
-class CohereApi:
-    """`/v2/embed`: cuts the end unless told `truncate: NONE`. One token is one word."""
+class ListApi:
+    """What the APIs that take a list of texts have in common here."""
 
     def __init__(self, hashed: Callable[..., np.ndarray]) -> None:
         self.hashed = hashed
@@ -98,8 +98,16 @@ class CohereApi:
         self.callers.add(request.transport.get_extra_info("peername")[1])
         if self.gate is not None:
             await self.gate.wait()
-        if self.answer is not None:
-            return self.answer
+        return self.answer or self.embed(body)
+
+    def embed(self, body: dict[str, Any]) -> web.Response:
+        raise NotImplementedError
+
+
+class CohereApi(ListApi):
+    """`/v2/embed`: cuts the end unless told `truncate: NONE`. One token is one word."""
+
+    def embed(self, body: dict[str, Any]) -> web.Response:
         (text,) = body["texts"]
         words = text.split()
         if len(words) > WINDOW:
@@ -113,27 +121,10 @@ class CohereApi:
         return web.json_response({"id": "1", "embeddings": embeddings, "texts": [text], "meta": meta})
 
 
-class VoyageApi:
+class VoyageApi(ListApi):
     """`/v1/embeddings` as Voyage has it: base64 on request, cuts unless told not to. One token is one word."""
 
-    def __init__(self, hashed: Callable[..., np.ndarray]) -> None:
-        self.hashed = hashed
-        self.asked: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.callers: set[int] = set()
-        self.answer: web.Response | None = None
-        self.gate: asyncio.Event | None = None
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        self.asked.append(body)
-        self.keys.append(request.headers.get("Authorization"))
-        assert request.transport is not None
-        self.callers.add(request.transport.get_extra_info("peername")[1])
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.answer is not None:
-            return self.answer
+    def embed(self, body: dict[str, Any]) -> web.Response:
         (text,) = body["input"]
         words = text.split()
         if len(words) > WINDOW:
