@@ -87,18 +87,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Open everything and serve; close everything at the end. Raises ConfigError."""
-        generation = self._compile(self._loaded)
-        try:
-            troubles = await generation.open(None)
-        except BaseException:
-            await generation.retire(0)
-            raise
-        for part, trouble in troubles.items():
-            self._observer(Trouble(part, trouble))
-        self._watched.read(self._loaded.watched, self._read_at)
-        self._take(generation)
-        if recall() is None:  # another worker may have gone over to a newer file while this one started
-            self._remember()
+        await self._start()
         try:
             async with BackgroundTask(self.ledger.run, "semgate samples"):
                 yield
@@ -110,6 +99,16 @@ class Gateway:
             if self._retiring:
                 await asyncio.wait(self._retiring)
             await self.traces.close()
+
+    async def _start(self) -> None:
+        """What is down is told, and used as soon as it answers."""
+        generation = self._compile(self._loaded)
+        for part, trouble in (await self._open(generation, None)).items():
+            self._observer(Trouble(part, trouble))
+        self._watched.read(self._loaded.watched, self._read_at)
+        self._take(generation)
+        if recall() is None:  # another worker may have gone over to a newer file while this one started
+            self._remember()
 
     async def reload(self, *, force: bool = False) -> Reloaded:
         """Read the file again and go over to what it says. Raises ReloadRefused, and then nothing has changed; `force`
@@ -177,10 +176,10 @@ class Gateway:
         self._remember()
         return Reloaded(loaded.digest, changed=True)
 
-    async def _open(self, generation: Generation) -> dict[str, str]:
+    async def _open(self, generation: Generation, seconds: float | None = OPENING_SECONDS) -> dict[str, str]:
         """As Generation.open, and closed again if that fails altogether. Raises ConfigError."""
         try:
-            return await generation.open(OPENING_SECONDS)
+            return await generation.open(seconds)
         except BaseException:
             await generation.retire(0)
             raise
