@@ -110,6 +110,11 @@ class Gateway:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split() if "postgres" not in Path(f"/proc/{pid}/cmdline").read_text()]
 
+    def listening(self) -> int:
+        """How many sockets wait for connections: each worker has one of its own."""
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        return sum(line.split()[1].endswith(f":{self.port:04X}") and line.split()[3] == "0A" for line in lines)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(40)
@@ -141,6 +146,7 @@ def serve(folder: Path, config: str, *, env: dict[str, str] | None = None, ready
 
     try:
         until(answers, "the gateway does not start")
+        until(lambda: gateway.listening() >= len(gateway.workers()), "a worker does not start")
         yield gateway
     finally:
         gateway.http.close()
