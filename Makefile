@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fix bench schema docs wheel container clean
+.PHONY: help serve test check fix bench quality schema docs wheel container clean
 
 help: ## this list
 	@echo "semgate: make TARGET [PYTHON=$(PYTHON)] [VENV=$(VENV)] [CONFIG=$(CONFIG)] [ARGS=...]"
@@ -31,6 +31,9 @@ fix: $(VENV)/.installed-dev ## format, repair what the linter can, rewrite gener
 bench: $(VENV)/.installed-bench ## measure; the table and the picture go to bench/out
 	@exec $(BIN)/python bench/run.py $(ARGS)
 
+quality: $(VENV)/.installed-quality ## measure how right cached answers are (ARGS="--data DIR"); tables and curves go to quality/out
+	@exec $(BIN)/python -m quality.run $(ARGS)
+
 schema: $(VENV)/.installed-dev ## rewrite schemas/routes.schema.json
 	@$(BIN)/python scripts/build_schema.py
 
@@ -45,7 +48,7 @@ container: ## build the container image with podman, and try it out (ARGS="--bas
 	@scripts/container smoke
 
 clean: ## remove the virtual environment and what was built
-	rm -rf $(VENV) dist build bench/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist build bench/out quality/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp says what the virtual environment holds; it is made again when pyproject.toml changes.
 $(VENV)/.installed: pyproject.toml
@@ -58,4 +61,8 @@ $(VENV)/.installed-dev: pyproject.toml
 
 $(VENV)/.installed-bench: pyproject.toml
 	@scripts/install "$(PYTHON)" "$(VENV)" dev,bench
+	@touch $@ $(VENV)/.installed-dev $(VENV)/.installed
+
+$(VENV)/.installed-quality: pyproject.toml
+	@scripts/install "$(PYTHON)" "$(VENV)" dev,quality
 	@touch $@ $(VENV)/.installed-dev $(VENV)/.installed

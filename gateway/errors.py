@@ -6,6 +6,7 @@
     │   ├── AmbiguousRequest   400
     │   ├── Unauthorized       401
     │   ├── Forbidden          403
+    │   ├── QuestionDenied     403  it is the operator's word that this is not answered
     │   ├── NoRoute            404
     │   ├── MethodNotAllowed   405
     │   ├── RequestBroken      400
@@ -23,6 +24,7 @@
         ├── StoreError              a store is down, late or holds something unreadable
         ├── EmbedError              an embedder is down or late
         │   └── TextUnfit           longer than the model's window, or words it does not know: exact-only, nobody's fault
+        ├── VerifierError           a verifier is down, late or over its budget
         └── Undecodable             an answer's content-encoding is unknown, or its bytes are not what it says
             └── DecodedTooLarge     an answer is larger than allowed once decoded
 
@@ -69,6 +71,17 @@ class Forbidden(ClientError):
 
     status = 403
     title = "Not this client's route"
+
+
+class QuestionDenied(ClientError):
+    """One of the route's `deny` refuses it; `name` is that one's."""
+
+    status = 403
+    title = "Question denied"
+
+    def __init__(self, detail: str, name: str) -> None:
+        super().__init__(detail)
+        self.name = name
 
 
 class NoRoute(ClientError):
@@ -183,6 +196,10 @@ class EmbedError(CacheTrouble):
 
 
 class TextUnfit(EmbedError):
+    pass
+
+
+class VerifierError(CacheTrouble):
     pass
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from msgspec import inspect
 
 from gateway.config.kinds import bare, type_of
-from gateway.config.model import Duration, File, Interval, Preset, RouteSettings
+from gateway.config.model import Duration, File, Interval, Preset, RouteSettings, Share
 from gateway.config.preset import as_list, presets
 from gateway.config.schema import default_of, description
 
 TARGET = Path(__file__).parents[1] / "docs" / "configuration.md"
-ORDER = ("version", "include", "server", "clients", "stores", "embedders", "upstreams", "prices", "defaults", "routes")
+ORDER = (
+    "version", "include", "server", "clients", "stores", "embedders", "verifiers", "upstreams", "prices", "defaults", "deny",
+    "routes",
+)  # fmt: skip
 
 INTRODUCTION = """\
 # Configuration reference
@@ -36,7 +39,7 @@ complete from; put this line on top of the file:
 **YAML 1.2.** Only `true` and `false` are booleans (`on`, `off`, `yes` and `no` are words). Duplicate keys, tags, merge keys
 (`<<`) and several documents are errors. Unknown keys are errors everywhere.
 
-**Durations** are written `250ms`, `5s`, `10m`, `24h` or `7d`; **sizes** `512B`, `64KiB`, `10MiB` or `1GiB`. Similarity is
+**Durations** are written `250ms`, `5s`, `10m`, `24h` or `7d`; **sizes** `512B`, `64KiB`, `10MiB` or `1GiB`; **shares** `1%` or `0.01`. Similarity is
 cosine, from 0 to 1: higher is closer.
 
 **Values from outside.** `${NAME}` is an environment variable, `${NAME:-default}` has a default for one that is not set or
@@ -168,7 +171,7 @@ def _value(kind: inspect.Type, place: str) -> str:
         case inspect.BoolType():
             return "`true` or `false`"
         case inspect.CustomType(cls=cls):
-            return {Duration: "duration", Interval: "duration or 0"}.get(cls, "size")
+            return {Duration: "duration", Interval: "duration or 0", Share: "share"}.get(cls, "size")
         case _:
             return "text"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -18,6 +19,8 @@ import msgspec
 from gateway.cli.failure import Failed, Refused, Unreachable
 from gateway.cli.options import TOKEN_VARIABLE, Reach
 from gateway.cli.target import Target, certificate_check, find_target
+from gateway.fronts.admin.deny_shapes import DeniedPage, DeniedShown, DenyOrder, FalsePositive, SparedShown
+from gateway.fronts.admin.judged import FeedbackOrder, FeedbackResult, ShadowReport, ShadowReset
 from gateway.fronts.admin.operations import (
     EntriesPage,
     EntryShown,
@@ -114,6 +117,28 @@ class Gateway:
                 raise Failed(f"{self.url} gives the same page of entries again and again")
             after = page.next
 
+    def denied(self, route: str | None) -> Iterator[DeniedShown]:
+        """Page after page."""
+        after: str | None = None
+        while True:
+            page = self._ask("GET", "deny", DeniedPage, params=_given({"route": route, "after": after}))
+            yield from page.denied
+            if page.next is None:
+                return
+            if page.next == after:
+                raise Failed(f"{self.url} gives the same page of denied questions again and again")
+            after = page.next
+
+    def deny(self, order: DenyOrder) -> DeniedShown:
+        return self._ask("POST", "deny", DeniedShown, content=msgspec.json.encode(order))
+
+    def allow(self, denied_id: str) -> None:
+        self._send("DELETE", f"deny/{_segment(denied_id)}")
+
+    def report(self, denied_id: str, question: str) -> SparedShown:
+        content = msgspec.json.encode(FalsePositive(question))
+        return self._ask("POST", f"deny/{_segment(denied_id)}/false-positive", SparedShown, content=content)
+
     def reload(self, *, force: bool) -> Reloaded:
         """Raises ReloadFailed where the file, or what is new in it, is refused."""
         response = self._fetch("POST", "reload", params={"force": "true"} if force else {})
@@ -125,12 +150,28 @@ class Gateway:
         headers = {"Content-Type": NDJSON}
         return self._ask("POST", "import", Imported, content=lines, headers=headers, params=_given({"route": route}))
 
-    @contextlib.contextmanager
-    def export(self, route: str | None) -> Iterator[Iterator[bytes]]:
+    def feedback(self, order: FeedbackOrder) -> FeedbackResult:
+        return self._ask("POST", "feedback", FeedbackResult, content=msgspec.json.encode(order))
+
+    def shadow(self, route: str | None, since: str | None) -> ShadowReport:
+        return self._ask("GET", "shadow", ShadowReport, params=_given({"route": route, "since": since}))
+
+    def reset_shadow(self, route: str) -> ShadowReset:
+        return self._ask("DELETE", "shadow", ShadowReset, params={"route": route})
+
+    def shadow_log(self, route: str | None, since: str | None) -> AbstractContextManager[Iterator[bytes]]:
+        """The judgements as JSON lines, in pieces as they come."""
+        return self._lines("shadow/log", {"route": route, "since": since})
+
+    def export(self, route: str | None) -> AbstractContextManager[Iterator[bytes]]:
         """The entries as JSON lines, in pieces as they come."""
+        return self._lines("export", {"route": route})
+
+    @contextlib.contextmanager
+    def _lines(self, path: str, parameters: dict[str, str | None]) -> Iterator[Iterator[bytes]]:
         with self._translated():
             wanted = {"Accept": NDJSON}
-            with self._http.stream("GET", "export", params=_given({"route": route}), headers=wanted) as response:
+            with self._http.stream("GET", path, params=_given(parameters), headers=wanted) as response:
                 if not response.is_success:
                     response.read()
                 yield self._accepted(response).iter_bytes()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ import click
 from gateway.cli.client import open_gateway
 from gateway.cli.failure import Failed, note
 from gateway.cli.options import Reach
-from gateway.cli.private import create
+from gateway.cli.private import written
 from gateway.cli.showing import size, things
 
 # Lines between two moves of the progress line.
@@ -55,24 +54,14 @@ def _sink(out: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        file = create(beside)
-    except OSError as error:
-        raise click.UsageError(f"--out: {out} cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            if out.suffix == ".gz":
-                with gzip.GzipFile(filename="", fileobj=file, mode="wb") as zipped:
-                    yield cast("BinaryIO", zipped)
-            else:
-                yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(out)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with contextlib.ExitStack() as opened:
+        try:
+            file = opened.enter_context(written(out))
+        except OSError as error:
+            raise click.UsageError(f"--out: {out} cannot be written: {error.strerror}") from error
+        if out.suffix == ".gz":
+            file = cast("BinaryIO", opened.enter_context(gzip.GzipFile(filename="", fileobj=file, mode="wb")))
+        yield file
 
 
 def _write(sink: BinaryIO, piece: bytes) -> None:

@@ -1,5 +1,5 @@
-"""The `semgate` command: its groups of commands, and those for the first steps. The others are declared in `operating`
-and `moving`.
+"""The `semgate` command: its groups of commands, and those for the first steps. The others are declared in `operating`,
+`moving`, `measuring` and `judging`.
 
 A subcommand's work has its own module, imported when it is used: `--help` stays quick. Results go to stdout, everything
 else to stderr. Exit codes: 0 fine, 1 the answer is no, 2 wrong use.
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.denying import deny
+from gateway.cli.judging import feedback, shadow
+from gateway.cli.measuring import calibrate, judge, simulate
 from gateway.cli.moving import export, import_
 from gateway.cli.operating import entries, lookup, purge, reload, stats, top
 from gateway.cli.options import CONFIG, FILE, chosen_file, form
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 GROUPS = {
     "First steps": ("check", "serve", "explain", "schema", "clients"),
     "Look at a running gateway": ("top", "stats", "lookup", "reload"),
-    "Stored answers": ("entries", "purge", "export", "import"),
+    "Stored answers": ("entries", "purge", "deny", "export", "import"),
+    "Right and wrong answers": ("judge", "simulate", "calibrate", "shadow", "feedback"),
 }
 
 
@@ -61,7 +65,22 @@ def main() -> None:
     """
 
 
-for each in (top, stats, lookup, reload, entries, purge, export, import_):
+for each in (
+    top,
+    stats,
+    lookup,
+    reload,
+    entries,
+    purge,
+    deny,
+    export,
+    import_,
+    judge,
+    simulate,
+    calibrate,
+    shadow,
+    feedback,
+):
     main.add_command(each)
 
 

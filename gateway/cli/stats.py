@@ -21,6 +21,8 @@ from gateway.cli.showing import (
     write_json,
     write_table,
 )
+from gateway.core.evidence import wilson
+from gateway.core.judgement import Finding, Origin
 from gateway.fronts.admin.operations import RouteStats, Saved, Stats
 
 TOTAL = "total"
@@ -60,6 +62,7 @@ def total(routes: Mapping[str, RouteStats]) -> RouteStats:
         ),
         entries=None if None in entries else sum(each for each in entries if each is not None),
         bytes=None if None in sizes else sum(each for each in sizes if each is not None),
+        would_be=_added(each.would_be for each in every),
     )
 
 
@@ -76,7 +79,7 @@ def _show(stats: Stats) -> None:
     lines = [*sorted(stats.routes.items()), (TOTAL, whole)]
     kinds = [name for name, _ in in_order(whole.hits.items())]
     # What never happened gets no column.
-    rare = {"stale": whole.stale, "collapsed": whole.collapsed, "refused": whole.refused, "errors": whole.errors}
+    rare = _rare(whole)
     shown = [name for name, number in rare.items() if number]
     write("\nrequests")
     columns = [Column("route"), *(Column(name, right=True) for name in ("requests", "hit rate", *map(visible, kinds)))]
@@ -86,6 +89,10 @@ def _show(stats: Stats) -> None:
     columns = [Column("route"), *(Column(name, right=True) for name in ("entries", "size"))]
     columns += [Column(name, right=True) for name in ("prompt tokens", "completion tokens", "dollars")]
     write_table(columns, [_saved(name, route) for name, route in lines])
+    proofs = [(visible(name), visible(route.proof)) for name, route in sorted(stats.routes.items()) if route.proof]
+    if proofs:
+        write("\nmax_error")
+        write_table((Column("route"), Column("what is served")), proofs)
     reasons = [
         (visible(name), what, visible(reason), count(number))
         for name, route in sorted(stats.routes.items())
@@ -93,13 +100,33 @@ def _show(stats: Stats) -> None:
         for reason, number in in_order(counts.items())
         if number
     ]
+    judged = [
+        _judged(name, origin, found)
+        for name, route in sorted(stats.routes.items())
+        for origin, found in route.judged.items()
+    ]
+    if judged:
+        write("\nright and wrong")
+        names = ("right", "wrong", "unsure", "wrong rate", "95 % interval")
+        write_table((Column("route"), Column("found by"), *(Column(each, right=True) for each in names)), judged)
     if reasons:
         write("\nwhy not")
         write_table((Column("route"), Column("what"), Column("reason"), Column("count", right=True)), reasons)
 
 
+def _rare(route: RouteStats) -> dict[str, int]:
+    """Would-be hits are those of shadow mode."""
+    return {
+        "would-be hits": sum(route.would_be.values()),
+        "stale": route.stale,
+        "collapsed": route.collapsed,
+        "refused": route.refused,
+        "errors": route.errors,
+    }
+
+
 def _requests(name: str, route: RouteStats, kinds: list[str], shown: list[str]) -> list[str]:
-    rare = {"stale": route.stale, "collapsed": route.collapsed, "refused": route.refused, "errors": route.errors}
+    rare = _rare(route)
     return [
         visible(name),
         count(route.requests),
@@ -109,6 +136,15 @@ def _requests(name: str, route: RouteStats, kinds: list[str], shown: list[str]) 
         count(sum(route.bypasses.values())),
         *(count(rare[each]) for each in shown),
     ]
+
+
+def _judged(name: str, origin: str, found: Mapping[str, int]) -> list[str]:
+    """The rate of those that were right or wrong; of what people say there is none, as it is no sample."""
+    right, wrong, unsure = (found.get(finding, 0) for finding in Finding)
+    low, high = wilson(wrong, right + wrong)
+    sampled = origin != Origin.FEEDBACK and right + wrong > 0
+    rate = (share(wrong, right + wrong), f"{100 * low:.1f} to {100 * high:.1f} %") if sampled else ("-", "-")
+    return [visible(name), visible(origin), count(right), count(wrong), count(unsure), *rate]
 
 
 def _saved(name: str, route: RouteStats) -> list[str]:

@@ -10,6 +10,7 @@ from gateway.config.findings import Draft, Findings
 from gateway.config.problem import Problem
 from gateway.config.rules_clients import check_clients
 from gateway.config.rules_credentials import check_credentials
+from gateway.config.rules_deny import check_deny
 from gateway.config.rules_fallback import check_fallbacks
 from gateway.config.rules_prices import check_prices
 from gateway.config.rules_route import check_routes
@@ -17,6 +18,7 @@ from gateway.config.rules_server import check_server
 from gateway.config.rules_serving import check_serving
 from gateway.config.rules_stores import check_embedders, check_stores
 from gateway.config.rules_upstream import check_upstreams
+from gateway.config.rules_verify import check_verifying
 
 RULES = (
     check_server,
@@ -29,6 +31,8 @@ RULES = (
     check_credentials,
     check_routes,
     check_serving,
+    check_verifying,
+    check_deny,
 )
 
 

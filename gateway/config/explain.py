@@ -15,8 +15,9 @@ import yaml
 from gateway.config.bounds import bounds_text
 from gateway.config.load import Loaded
 from gateway.config.model import File, Route, Upstream
+from gateway.config.model_routes import NO_VERIFIER
 from gateway.config.plain import plain
-from gateway.config.preset import fill, presets
+from gateway.config.preset import FilledRoute, fill, presets
 from gateway.config.problem import Place, json_path
 from gateway.config.rules_clients import METERED, may_use
 from gateway.config.rules_credentials import CREDENTIALS
@@ -25,6 +26,7 @@ from gateway.config.rules_prices import counts_tokens
 from gateway.config.rules_route import SEMANTIC_OPTIONS
 from gateway.config.rules_serving import IDLE_COALESCING, keeps_stale
 from gateway.config.rules_upstream import IDLE_BREAKER, NETWORK_OPTIONS
+from gateway.config.rules_verify import IDLE_IN_SHADOW
 from gateway.config.syntax import covers
 from gateway.config.tree import kind_of
 from gateway.errors import ConfigError
@@ -50,7 +52,7 @@ def explain(loaded: Loaded, route_name: str) -> str:
         head += f"# Preset {filled.preset}, version {filled.preset_version}.\n"
     if file.clients and not any(may_use(client, filled.name) for client in file.clients):
         head += "# None of the clients may use it.\n"
-    explained = _explained(file, found[0], filled.embedder, loaded.secrets)
+    explained = _explained(file, found[0], filled, loaded.secrets)
     return head + _as_yaml(explained) + bounds_text(explained)
 
 
@@ -65,8 +67,8 @@ def _as_yaml(explained: dict[str, object]) -> str:
     )
 
 
-def _explained(file: File, index: int, embedder: str, secrets: frozenset[str]) -> dict[str, object]:
-    route = file.routes[index]
+def _explained(file: File, index: int, filled: FilledRoute, secrets: frozenset[str]) -> dict[str, object]:
+    route, embedder, verify = file.routes[index], filled.embedder, filled.verify
 
     def each(place: Place, value: object) -> object:
         return _masked(place, value, secrets)
@@ -80,11 +82,15 @@ def _explained(file: File, index: int, embedder: str, secrets: frozenset[str]) -
     shown["stores"] = plain(file.stores, ("stores",), each)
     if route.match == "semantic":
         shown["embedders"] = {embedder: plain(file.embedders[embedder], ("embedders", embedder), each)}
+    if verify is not None and verify.by in file.verifiers:
+        shown["verifiers"] = {verify.by: plain(file.verifiers[verify.by], ("verifiers", verify.by), each)}
     used = reachable(file, route.upstream)
     shown["upstreams"] = {name: _upstream(name, file.upstreams[name], each) for name in used}
     if file.prices and counts_tokens(route):
         shown["prices"] = plain(file.prices, ("prices",), each)
-    shown["routes"] = [_route(file, index, embedder, each)]
+    if file.deny and route.mode != "off":
+        shown["deny"] = _deny(plain(file.deny, ("deny",), each), filled)
+    shown["routes"] = [_route(file, index, filled, each)]
     return shown
 
 
@@ -97,8 +103,8 @@ def _client(file: File, number: int, route: Route, each: Callable[[Place, object
     return shown
 
 
-def _route(file: File, index: int, embedder: str, each: Callable[[Place, object], object]) -> dict[str, object]:
-    route, place = file.routes[index], ("routes", index)
+def _route(file: File, index: int, resolved: FilledRoute, each: Callable[[Place, object], object]) -> dict[str, object]:
+    route, place, embedder = file.routes[index], ("routes", index), resolved.embedder
     filled = plain(route, place, each)
     assert isinstance(filled, dict)
     if route.embedder is None:
@@ -109,7 +115,12 @@ def _route(file: File, index: int, embedder: str, each: Callable[[Place, object]
         filled["dialect"] = None  # said by the file: left out, the preset's would be back
     for window in ("stale_if_error", "stale_while_revalidate"):
         filled.setdefault(window, None)
+    filled["thresholds"] = _without(
+        plain(resolved.thresholds, (*place, "thresholds"), each), ("candidate" if resolved.verify is None else "hit",)
+    )
+    filled["verify"] = NO_VERIFIER if resolved.verify is None else plain(resolved.verify, (*place, "verify"), each)
     filled["keep"] = _without(filled["keep"], () if route.dialect is None else ("terminal",))
+    filled["deny"] = _deny(filled["deny"], resolved)
     filled["coalesce"] = _without(filled["coalesce"], IDLE_COALESCING if route.coalesce.followers == 0 else ())
     if not keeps_stale(route):
         allow = _without(filled["allow"], ())
@@ -117,7 +128,21 @@ def _route(file: File, index: int, embedder: str, each: Callable[[Place, object]
         filled["allow"] = {**allow, "cache-control": _only(allow["cache-control"], wishes)}
     first = ("name", "path", "models", "upstream", "preset", "scope", "mode")
     ordered = {name: filled[name] for name in (*first, *filled) if name in filled}
-    return _without(ordered, SEMANTIC_OPTIONS if route.match == "exact" else ())
+    idle = (*(SEMANTIC_OPTIONS if route.match == "exact" else ()), *(IDLE_IN_SHADOW if route.mode == "shadow" else ()))
+    return _without(ordered, idle)
+
+
+def _deny(entries: object, route: FilledRoute) -> list[object]:
+    """As the file says them: not with the lines of the files that they name."""
+    assert isinstance(entries, list)
+    return [_without(entry, ("questions", *_idle_in(entry, route))) for entry in entries]
+
+
+def _idle_in(entry: dict[str, object], route: FilledRoute) -> tuple[str, ...]:
+    """Of a denied question on this route."""
+    if route.match == "exact":
+        return ("at_least", "verify")
+    return ("verify",) if route.verify is None or entry.get("at_least") == 1 else ()
 
 
 def _upstream(name: str, upstream: Upstream, each: Callable[[Place, object], object]) -> dict[str, object]:

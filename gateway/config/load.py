@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.config.check import check
+from gateway.config.deny_files import read_deny_files
 from gateway.config.files import ReadFile, read_file
 from gateway.config.findings import Draft
 from gateway.config.include import find_included
@@ -33,7 +34,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
     `secrets` are the JSON paths of values that came from the environment or a file; they count through all files, as settings
     do. `watched` are the paths whose change may change the settings, the routes file first: the files that are read, included
-    and `${file:...}` ones that are not there (yet), and the folders that patterns of `include` look into, whose modification
+    and `${file:...}` ones that are not there (yet), those of `deny`, and the folders that patterns of `include` look into, whose modification
     time changes when a file comes or goes. `source` has each file's text by the name that its problems have, to show their lines.
     """
 
@@ -71,12 +72,15 @@ def _load(path: Path, env: ReadOnly[str, str], *, checked: bool) -> Loaded:
         # What an unreadable file would have declared is not missed, and what names it is not judged.
         whole = not any(_is_unread(file) for file in files) and not _has_errors(included.problems)
         draft, found = _draft(merged, main.name, whole=whole)
+        denied = read_deny_files(draft.file, draft.written, path)
+        draft = msgspec.structs.replace(draft, file=denied.file, broken=draft.broken | denied.broken)
+        found += denied.problems
         if checked and whole:
             found += check(draft)
         problems += merged.in_their_files(found)
         settings = None if _has_errors(problems) else draft.file
         secrets = merged.secrets
-        watched += included.watched
+        watched += [*included.watched, *denied.watched]
     watched += [each for file in files for each in file.watched]
     return Loaded(
         settings=settings,

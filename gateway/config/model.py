@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
+from gateway.config.model_deny import Deny
 from gateway.config.model_embedders import (
     CohereEmbedder,
     Embedder,
@@ -49,6 +50,7 @@ from gateway.config.model_routes import (
     Thresholds,
     Usage,
     Vary,
+    Verify,
 )
 from gateway.config.model_upstreams import (
     Breaker,
@@ -69,8 +71,10 @@ from gateway.config.model_values import (
     Name,
     Ratio,
     Settings,
+    Share,
     Size,
 )
+from gateway.config.model_verifiers import CrossEncoderVerifier, LlmVerifier, Verifier
 
 __all__ = [
     "EMBEDDED_POSTGRES",
@@ -83,7 +87,9 @@ __all__ = [
     "ClientLimits",
     "Coalesce",
     "CohereEmbedder",
+    "CrossEncoderVerifier",
     "Defaults",
+    "Deny",
     "DialectName",
     "Dollars",
     "Duration",
@@ -96,6 +102,7 @@ __all__ = [
     "Interval",
     "Keep",
     "Limits",
+    "LlmVerifier",
     "Memory",
     "ModelPattern",
     "Name",
@@ -117,6 +124,7 @@ __all__ = [
     "Server",
     "ServerTls",
     "Settings",
+    "Share",
     "Size",
     "Stores",
     "Thresholds",
@@ -126,6 +134,8 @@ __all__ = [
     "UpstreamTls",
     "Usage",
     "Vary",
+    "Verifier",
+    "Verify",
     "VoyageEmbedder",
 ]
 
@@ -159,6 +169,13 @@ class File(Settings, frozen=True, kw_only=True):
         dict[Name, Embedder],
         Meta(description="Text to vector, by name. `default`, the local model, is there unless declared otherwise."),
     ] = field(default_factory=lambda: {"default": OnnxEmbedder()})
+    verifiers: Annotated[
+        dict[Name, Verifier],
+        Meta(description="Second opinions on pairs of questions, by name. `pairwise` is built in."),
+    ] = field(default_factory=dict)
+    deny: Annotated[
+        tuple[Deny, ...], Meta(description="Questions that no route answers from the cache; a route may have more.")
+    ] = ()
     prices: Annotated[
         dict[ModelPattern, Price],
         Meta(

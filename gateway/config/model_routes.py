@@ -10,7 +10,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from gateway.config.model_values import DialectName, Duration, Extractor, Name, Ratio, Settings, Size
+from gateway.config.model_deny import Deny
+from gateway.config.model_values import DialectName, Duration, Extractor, Name, Ratio, Settings, Share, Size
+
+PAIRWISE = "pairwise"
+"""The name of the verifier that is always there."""
+NO_VERIFIER = "none"
+# docs/quality.md shows what is right and wrong at this setting, and `make quality` measures it anew.
+CANDIDATE = 0.6
+AT_LEAST_PAIRWISE = 0.87
+AT_LEAST = 0.5
 
 
 class Vary(Settings, frozen=True):
@@ -27,7 +36,32 @@ class Vary(Settings, frozen=True):
 class Thresholds(Settings, frozen=True):
     """Cosine similarity, 0 to 1, higher is closer."""
 
-    hit: Annotated[Ratio, Meta(description="Served at or above this.")] = 0.95
+    hit: Annotated[
+        Ratio,
+        Meta(
+            description="Without a second opinion: served at or above this. Where a route writes it and no `verify`, it asks for "
+            "none, whatever its preset says."
+        ),
+    ] = 0.95
+    candidate: Annotated[
+        Ratio | None,
+        Meta(description=f"With a second opinion (`verify`): asked for at or above this; default: {CANDIDATE:g}."),
+    ] = None
+
+
+class Verify(Settings, frozen=True, kw_only=True):
+    """A second opinion on each candidate."""
+
+    by: Annotated[Name, Meta(description="`pairwise`, which is built in, or the name of one of the `verifiers`.")] = (
+        field(name="with")
+    )
+    at_least: Annotated[
+        Ratio | None,
+        Meta(
+            description="Served at this score or above, 0 to 1; default: "
+            f"{AT_LEAST_PAIRWISE:g} for `pairwise`, {AT_LEAST:g} for others."
+        ),
+    ] = None
 
 
 class Keep(Settings, frozen=True):
@@ -198,6 +232,13 @@ class RouteSettings(Settings, frozen=True):
         Meta(description="Extractors; any of these present (not null or false): the same words or nothing."),
     ] = ()
     keep: Annotated[Keep, Meta(description="What an answer must be to be stored.")] = field(default_factory=Keep)
+    verify: Annotated[
+        Name | Verify,
+        Meta(
+            description="A second opinion on each candidate, by this verifier: `none`, `pairwise`, or one of the `verifiers`; "
+            "a mapping says at which score it is served."
+        ),
+    ] = NO_VERIFIER
     usage: Annotated[Usage, Meta(description="Where an answer says what it cost.")] = field(default_factory=Usage)
 
 
@@ -270,4 +311,37 @@ class Route(RouteSettings, frozen=True, kw_only=True):
     at_rest: Annotated[
         Literal["sealed", "readable"], Meta(description="Question text and answer in the stores: encrypted or not.")
     ] = "sealed"
-    mode: Annotated[Literal["serve", "off"], Meta(description="`off`: forward everything.")] = "serve"
+    mode: Annotated[
+        Literal["serve", "shadow", "off"],
+        Meta(
+            description="`shadow`: look up, forward all the same, compare the answers and report what would have been served and "
+            "how often it would have been wrong. `off`: forward everything."
+        ),
+    ] = "serve"
+    audit: Annotated[
+        Share,
+        Meta(
+            description="Of so many hits on other words the upstream is asked as well, after the client has its answer, and the two "
+            "answers are compared. An entry found wrong is evicted, and its pair of questions not served again."
+        ),
+    ] = Share(0.0)
+    max_error: Annotated[
+        Share | None,
+        Meta(
+            description="Serve other words' answers only where audits, shadow mode and feedback show with 95 % confidence that no more "
+            "than this share of them is wrong; else forward, and learn from the answer."
+        ),
+    ] = None
+    compare: Annotated[
+        Name | None,
+        Meta(
+            description="A verifier of type `llm` that compares answers in prose, in shadow mode, audits and under `max_error`; "
+            "default: the one of `verify` where it is of that type, else what is built in."
+        ),
+    ] = None
+    deny: Annotated[
+        tuple[Deny, ...],
+        Meta(
+            description="Questions that are never answered from the cache here, besides those that the file denies on all routes."
+        ),
+    ] = ()

@@ -20,6 +20,10 @@ class Interval(Duration):
     """Seconds between two looks at something. Written like a duration; a bare 0 says never."""
 
 
+class Share(float):
+    """A part of the whole, 0 to 1. Written `1%` or `0.01`."""
+
+
 class Size(int):
     """Bytes. Written `512B`, `64KiB`, `10MiB` or `1GiB`; a bare 0 is allowed."""
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.config.model import Duration, Size
+from gateway.config.model import Duration, Share, Size
 from gateway.config.problem import Place
-from gateway.config.units import write_duration, write_size
+from gateway.config.units import write_duration, write_share, write_size
 
 
 def _same(_place: Place, value: object) -> object:
@@ -30,6 +30,8 @@ def plain(value: object, place: Place = (), each: Callable[[Place, object], obje
             return [plain(item, (*place, index), each) for index, item in enumerate(value)]
         case Duration():
             return each(place, write_duration(value))
+        case Share():
+            return each(place, write_share(value))
         case Size():
             return each(place, write_size(value))
         case _:

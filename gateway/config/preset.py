@@ -14,7 +14,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from gateway.config.model import Defaults, Duration, Name, Preset, Route
+from gateway.config.model import Defaults, Duration, Name, Preset, Route, Thresholds, Verify
+from gateway.config.model_routes import AT_LEAST, AT_LEAST_PAIRWISE, CANDIDATE, NO_VERIFIER, PAIRWISE
 from gateway.config.shape import read_shape
 from gateway.config.tree import Mapping, Node, Scalar, Sequence
 from gateway.config.yaml import parse
@@ -30,7 +31,8 @@ class FilledRoute(Route, frozen=True, kw_only=True):
 
     `preset` is "" and `preset_version` 0 for a route without one. `upstream_path` and `strip_prefix` stay None where
     the client's path is used as it is; `allow.threshold` and `allow.ttl` where the wish is ignored; `dialect` where a single
-    answer and a stream are two entries; the stale windows where nothing is kept past its ttl.
+    answer and a stream are two entries; the stale windows where nothing is kept past its ttl; `verify` where no second
+    opinion is asked, and then `thresholds.candidate` too.
     """
 
     query: tuple[str, ...]
@@ -42,6 +44,7 @@ class FilledRoute(Route, frozen=True, kw_only=True):
     preset: str
     embedder: Name
     ttl: Duration
+    verify: Verify | None  # type: ignore[assignment]  # narrower than what can be written
     preset_version: int
 
 
@@ -84,6 +87,8 @@ def merge(route: Node) -> Node:
 
 def _under(written: Mapping, preset: Mapping, place: tuple[str, ...]) -> Mapping:
     members = dict(preset.members)
+    if not place and _goes_by_similarity(written):
+        members.pop("verify", None)
     for name, member in written.members.items():
         match member, preset.members.get(name):
             case Mapping(), Mapping() as below if not place and name in MERGED_BY_MEMBER:
@@ -93,6 +98,14 @@ def _under(written: Mapping, preset: Mapping, place: tuple[str, ...]) -> Mapping
             case _:
                 members[name] = member
     return msgspec.structs.replace(written, members=members)
+
+
+def _goes_by_similarity(route: Mapping) -> bool:
+    """Who writes at which similarity to serve, and nothing of a second opinion, wants none."""
+    match route.members.get("thresholds"):
+        case Mapping(members=thresholds):
+            return "hit" in thresholds and "verify" not in route.members
+    return False
 
 
 def _others(below: Sequence, above: Sequence) -> tuple[Node, ...]:
@@ -111,7 +124,25 @@ def fill(route: Route, defaults: Defaults) -> FilledRoute:
     fields["preset_version"] = preset.version if preset is not None else 0
     fields["embedder"] = route.embedder or defaults.embedder
     fields["ttl"] = route.ttl or defaults.ttl
+    fields["verify"] = verify = verify_of(route)
+    if verify is not None:
+        candidate = CANDIDATE if route.thresholds.candidate is None else route.thresholds.candidate
+        fields["thresholds"] = Thresholds(route.thresholds.hit, candidate)
     return FilledRoute(**fields)
+
+
+def verify_of(route: Route) -> Verify | None:
+    """By whom and from which score on; None where no second opinion is asked."""
+    if route.match == "exact" or route.verify == NO_VERIFIER:
+        return None
+    verify = Verify(by=route.verify) if isinstance(route.verify, str) else route.verify
+    usual = AT_LEAST_PAIRWISE if verify.by == PAIRWISE else AT_LEAST
+    return Verify(by=verify.by, at_least=usual if verify.at_least is None else verify.at_least)
+
+
+def compares(route: Route) -> bool:
+    """Are stored answers compared with the upstream's?"""
+    return route.mode == "shadow" or (route.mode == "serve" and (route.audit > 0 or route.max_error is not None))
 
 
 def as_list(extractor: str | tuple[str, ...]) -> tuple[str, ...]:

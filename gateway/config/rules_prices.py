@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.config.findings import Findings
-from gateway.config.model import File, Route
+from gateway.config.model import File, LlmVerifier, Route
 from gateway.config.problem import Place
 from gateway.config.syntax import covers
 
 
 def check_prices(found: Findings, file: File) -> None:
     _check_order(found, file)
-    if file.prices and not any(counts_tokens(route) for route in file.routes):
+    judges = any(isinstance(verifier, LlmVerifier) for verifier in file.verifiers.values())
+    if file.prices and not judges and not any(counts_tokens(route) for route in file.routes):
         text = "`prices` has no effect: no route says where an answer's tokens are"
         hint = "write `usage: {prompt: $..., completion: $...}` in a route"
         found.warning(("prices",), text, hint, tuple(judging_tokens(file)))

@@ -26,11 +26,11 @@ JSONPATHS = (("vary", "ignore"), ("keep", "require"), ("keep", "reject"))
 # The forms of `scope` that are words, not extractors.
 SCOPE_WORDS = ("client", "public")
 # What only nearness needs.
-SEMANTIC_OPTIONS = ("thresholds", "top_k", "embedder", "role", "exact_if")
+SEMANTIC_OPTIONS = ("thresholds", "verify", "top_k", "embedder", "role", "exact_if", "audit", "max_error", "compare")
 CACHE_OPTIONS = (
     "match", "query", "role", "stream", "stream_default", "dialect", "vary", "bypass", "exact_if", "keep", "embedder",
-    "thresholds", "top_k", "max_body", "limits", "tags", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
-    "on_disconnect", "response.miss", "response.hit", "response.pace", "response.fresh_ids", "at_rest",
+    "thresholds", "verify", "audit", "max_error", "compare", "top_k", "max_body", "limits", "tags", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
+    "on_disconnect", "deny", "response.miss", "response.hit", "response.pace", "response.fresh_ids", "at_rest",
 )  # fmt: skip
 PARTIAL = 206
 
@@ -152,7 +152,7 @@ def _check_preset(found: Findings, place: Place, route: Route) -> None:
     preset = presets().get(route.preset or "")
     judged = ((*place, "preset"), (*place, "query"), (*place, "mode"))
     known = route.preset is None or preset is not None
-    if not route.query and route.mode == "serve" and known:
+    if not route.query and route.mode != "off" and known:
         hint = "say where the text is, like `query: $.messages[-1].content`, or name a `preset`"
         found.error(place, "the route has no `query`: what may differ in wording?", hint, judged)
     if route.models and not route.model and known:
@@ -160,7 +160,7 @@ def _check_preset(found: Findings, place: Place, route: Route) -> None:
         found.error(
             (*place, "models"), "`models` has no effect on a route without `model`", hint, (*judged, (*place, "model"))
         )
-    if preset is not None and preset.llm and route.scope == "public" and route.mode == "serve":
+    if preset is not None and preset.llm and route.scope == "public" and route.mode != "off":
         text = "everybody shares the answers of this LLM route: what one user asks, another may be told"
         found.warning((*place, "scope"), text, "`scope: client` keeps callers apart")
 

@@ -70,17 +70,28 @@ def check_embedders(found: Findings, file: File) -> None:
 def _check_remote(
     found: Findings, place: Place, name: str, embedder: OpenAIEmbedder | VoyageEmbedder | CohereEmbedder
 ) -> None:
-    url, key = (*place, "base_url"), (*place, "api_key")
     chosen_by_key = isinstance(embedder, VoyageEmbedder) and not embedder.base_url
-    problem = None if chosen_by_key else url_problem(embedder.base_url)
-    if problem is not None:
-        found.error(url, f"`base_url`: {problem}")
+    if not chosen_by_key:
+        check_base_url(found, place, embedder.base_url)
     needs_key = not isinstance(embedder, OpenAIEmbedder) or embedder.base_url.startswith(OPENAI_URL)
-    if needs_key and not embedder.api_key:
-        text = f"the embedder `{name}` has no `api_key`: the service will refuse it, and every question misses"
-        found.warning(key, text, judged_from=(url,))
-    if embedder.api_key and not is_visible_ascii(embedder.api_key):
-        found.error(key, "`api_key` must be visible ASCII characters, as it travels in a header")
+    check_api_key(found, place, f"embedder `{name}`", embedder.api_key, needed=needs_key)
+
+
+def check_base_url(found: Findings, place: Place, base_url: str) -> None:
+    """Of a service behind HTTP."""
+    problem = url_problem(base_url)
+    if problem is not None:
+        found.error((*place, "base_url"), f"`base_url`: {problem}")
+
+
+def check_api_key(found: Findings, place: Place, who: str, api_key: str, *, needed: bool) -> None:
+    """Of a service behind HTTP; `who` asks it."""
+    at = (*place, "api_key")
+    if needed and not api_key:
+        text = f"the {who} has no `api_key`: the service will refuse it, and every question misses"
+        found.warning(at, text, judged_from=((*place, "base_url"),))
+    if api_key and not is_visible_ascii(api_key):
+        found.error(at, "`api_key` must be visible ASCII characters, as it travels in a header")
 
 
 def _check_uses(found: Findings, file: File) -> None:
@@ -117,6 +128,6 @@ def check_reference(found: Findings, place: Place, name: str, declared: Iterable
     if name in names:
         return
     close = None if found.is_filled_in(place) else did_you_mean(name, names)
-    hint = f"did you mean `{close}`?" if close else "declared: " + ", ".join(f"`{each}`" for each in names)
+    hint = f"did you mean `{close}`?" if close else "declared: " + (", ".join(f"`{each}`" for each in names) or "none")
     text = f"{found.shown(place, name)} is not the name of {'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     found.error(place, text, hint, ((f"{kind}s",),))

@@ -12,9 +12,9 @@ import json
 from msgspec import NODEFAULT, inspect
 
 from gateway.config.kinds import bare, members_of, type_of
-from gateway.config.model import Duration, File, Interval, Size
+from gateway.config.model import Duration, File, Interval, Share, Size
 from gateway.config.plain import plain
-from gateway.config.units import DURATION, INTERVAL, SIZE
+from gateway.config.units import DURATION, INTERVAL, SHARE, SIZE
 
 Schema = dict[str, object]
 
@@ -142,6 +142,8 @@ def _strict(kind: inspect.Type) -> Schema:
         # A bare 0 is a number in YAML.
         case inspect.CustomType(cls=cls) if cls is Interval:
             return {"anyOf": [{"type": "string", "pattern": INTERVAL}, {"const": 0}]}
+        case inspect.CustomType(cls=cls) if cls is Share:
+            return {"anyOf": [{"type": "string", "pattern": SHARE}, {"type": "number", "minimum": 0, "maximum": 1}]}
         case inspect.CustomType(cls=cls) if cls is Size:
             return {"anyOf": [{"type": "string", "pattern": SIZE}, {"const": 0}]}
     raise AssertionError(kind)

@@ -16,10 +16,10 @@ import msgspec
 from msgspec import inspect
 
 from gateway.config.kinds import admits_none_but_no_text, bare, extra, members_of, neutral, places_of_keys, type_of
-from gateway.config.model import Duration, Interval, Size
+from gateway.config.model import Duration, Interval, Share, Size
 from gateway.config.problem import Place, Problem, json_path
 from gateway.config.tree import Mapping, Node, Scalar, Sequence, Spot, key_position, position
-from gateway.config.units import parse_duration, parse_interval, parse_size
+from gateway.config.units import parse_duration, parse_interval, parse_share, parse_size
 from gateway.config.words import LONGEST_SHOWN, advice_for, describe, did_you_mean, name_of, one_of, shown
 
 
@@ -191,7 +191,12 @@ class _Reader:
         self.problems.append(Problem(json_path(place), spot.line, spot.column, text, hint, file=spot.file))
 
 
-_UNITS: dict[type, Callable[[str], object]] = {Duration: parse_duration, Interval: parse_interval, Size: parse_size}
+_UNITS: dict[type, Callable[[str], object]] = {
+    Duration: parse_duration,
+    Interval: parse_interval,
+    Share: parse_share,
+    Size: parse_size,
+}
 
 
 class _Unfit(Exception):

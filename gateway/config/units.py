@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from gateway.config.model import Duration, Interval, Size
+from gateway.config.model import Duration, Interval, Share, Size
 
 DURATION = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"
 INTERVAL = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d)|0)$"
+SHARE = r"^([0-9]+(\.[0-9]+)?%|0(\.[0-9]+)?|1(\.0+)?)$"
 SIZE = r"^([0-9]+(B|KiB|MiB|GiB|TiB)|0)$"
 DURATION_WANTED = "a duration like `250ms`, `5s`, `10m`, `24h` or `7d`"
 INTERVAL_WANTED = "a duration like `250ms`, `5s` or `10m`, or 0"
+SHARE_WANTED = "a share like `1%` or `0.01`, up to `100%`"
 SIZE_WANTED = "a size like `512B`, `64KiB`, `10MiB` or `1GiB`"
 
 # Decimals: 0.001 is no binary fraction, and a duration should come back as it was written.
@@ -47,6 +49,16 @@ def parse_interval(text: str) -> Interval:
         raise ValueError(INTERVAL_WANTED) from None
 
 
+def parse_share(text: str) -> Share:
+    """0 to 1. Raises ValueError saying what would be right."""
+    if len(text) > _LENGTH or re.fullmatch(SHARE, text) is None:
+        raise ValueError(SHARE_WANTED)
+    share = float(Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1))
+    if share > 1:
+        raise ValueError(SHARE_WANTED)
+    return Share(share)
+
+
 def parse_size(text: str) -> Size:
     """Bytes. Raises ValueError saying what would be right."""
     found = re.fullmatch(SIZE, text) if len(text) <= _LENGTH else None
@@ -71,6 +83,12 @@ def write_duration(seconds: float) -> str:
             return "24h" if seconds == 86400 else f"{int(count)}{unit}"
     text = f"{exact * 1000:f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}ms"
+
+
+def write_share(share: float) -> str:
+    """In percent, without needless digits."""
+    text = f"{Decimal(repr(float(share))) * 100:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
 def write_size(size: int) -> str:

@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from msgspec import inspect
 
 from gateway.config.kinds import bare, extra, members_of
-from gateway.config.model import Duration, Interval, Size
+from gateway.config.model import Duration, Interval, Share, Size
 from gateway.config.problem import Place
 from gateway.config.tree import Mapping, Node, Scalar, Sequence, Spot
-from gateway.config.units import DURATION_WANTED, INTERVAL_WANTED, SIZE_WANTED
+from gateway.config.units import DURATION_WANTED, INTERVAL_WANTED, SHARE_WANTED, SIZE_WANTED
 
 SECRET_KEYS = frozenset({"key", "api_key", "token", "digest_key", "headers", "url", "proxy", "options"})
 LONGEST_SHOWN = 40
-_WANTED = {Duration: DURATION_WANTED, Interval: INTERVAL_WANTED, Size: SIZE_WANTED}
+_WANTED = {Duration: DURATION_WANTED, Interval: INTERVAL_WANTED, Share: SHARE_WANTED, Size: SIZE_WANTED}
 _NOT_BOOLEANS = frozenset({"on", "off", "yes", "no", "y", "n"})
 
 

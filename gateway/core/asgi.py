@@ -39,3 +39,6 @@ own of these names. Absent: there are no traces."""
 
 UPSTREAM: Final = "semgate.upstream"
 """The Target whose answer this is, set by the proxy before it sends the answer's head."""
+
+CLIENTS_DOOR: Final = "semgate.clients_door"
+"""True: the request came where clients do, and the operator's door is elsewhere. May be absent."""

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from gateway.core.denial import Then
+from gateway.core.judgement import Finding, Origin
 from gateway.core.messages import Cost, HitKind, Reason, Source
 
 
@@ -23,6 +25,15 @@ class Outcome(StrEnum):
     BYPASS = "bypass"
     REFUSED = "refused"
     ERROR = "error"
+    SHADOW_HIT = "shadow-hit"
+    SHADOW_MISS = "shadow-miss"
+
+
+class Uncompared(StrEnum):
+    """Why an answer from the cache was not compared with the upstream's; the values of the metric label `reason`."""
+
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
 
 
 class Stage(StrEnum):
@@ -32,6 +43,8 @@ class Stage(StrEnum):
     POSTGRES_EXACT = "postgres-exact"
     EMBED = "embed"
     NEAREST = "nearest"
+    VERIFY = "verify"
+    DENY = "deny"
     STORE = "store"
     LOCK = "lock"
     LIMIT = "limit"
@@ -40,7 +53,8 @@ class Stage(StrEnum):
 class Served(msgspec.Struct, frozen=True, gc=False):
     """A request was answered. `seconds` until the last byte was handed over; `age` of the entry in seconds, `cost` what
     a hit saved (under a name of the routes file) and `dollars` the same in money (None: no price is known), `kind` how it
-    was found; `client` is a declared client's name."""
+    was found; `client` is a declared client's name. Of a SHADOW_HIT the entry is the one that would have been served, and
+    `cost` what that would have saved."""
 
     route: str
     outcome: Outcome
@@ -74,7 +88,7 @@ class NotKept(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trouble(msgspec.Struct, frozen=True, gc=False):
-    """A store or embedder failed or was late; `part` is its name in the routes file, `detail` holds no secret."""
+    """A store, embedder or verifier failed or was late; `part` is its name in the routes file, `detail` holds no secret."""
 
     part: str
     detail: str
@@ -115,6 +129,13 @@ class Limited(msgspec.Struct, frozen=True, gc=False):
     limit: str
 
 
+class Denied(msgspec.Struct, frozen=True, gc=False):
+    """A denied question was asked."""
+
+    route: str
+    then: Then
+
+
 class Spent(msgspec.Struct, frozen=True, gc=False):
     """An upstream's answer to a declared client cost this; `dollars` None where no price is known."""
 
@@ -123,12 +144,58 @@ class Spent(msgspec.Struct, frozen=True, gc=False):
     dollars: float | None = None
 
 
+class Audited(msgspec.Struct, frozen=True, gc=False):
+    """An upstream was asked only to compare its answer with one that had been served; on nobody's account. `dollars` None
+    where no price is known."""
+
+    route: str
+    cost: Cost
+    dollars: float | None = None
+
+
+class Unjudged(msgspec.Struct, frozen=True, gc=False):
+    """An answer from the cache that was to be compared with the upstream's, and was not."""
+
+    route: str
+    origin: Origin
+    reason: Uncompared
+
+
+class Proven(msgspec.Struct, frozen=True, gc=False):
+    """What a route serves under its bound on errors has changed: hits of this strength or more; None: no more hits on other
+    words. `detail` says why."""
+
+    route: str
+    least: float | None
+    detail: str
+
+
 class Embedded(msgspec.Struct, frozen=True, gc=False):
     """A remote embedder was paid for so many tokens; `route` on whose behalf, "" where an operator asked."""
 
     embedder: str
     tokens: int
     dollars: float = 0.0
+    route: str = ""
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """A stored answer was compared with the right one, or somebody said what it was worth. `kind` is how it was or would
+    have been found; `served`: had the client it?"""
+
+    route: str
+    origin: Origin
+    finding: Finding
+    kind: HitKind
+    served: bool
+
+
+class Advised(msgspec.Struct, frozen=True, gc=False):
+    """A judge behind an API was paid for so many tokens; `dollars` None where no price is known, `route` as in Embedded."""
+
+    verifier: str
+    tokens: int
+    dollars: float | None = None
     route: str = ""
 
 
@@ -143,6 +210,12 @@ Event: TypeAlias = (
     | Reloaded
     | Purged
     | Limited
+    | Denied
     | Spent
     | Embedded
+    | Advised
+    | Judged
+    | Audited
+    | Unjudged
+    | Proven
 )

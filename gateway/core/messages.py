@@ -30,6 +30,7 @@ class Reason(StrEnum):
     AMBIGUOUS_JSON = "ambiguous-json"
     BODY_TOO_LARGE = "body-too-large"
     BYPASS_RULE = "bypass-rule"
+    DENIED = "denied"
     STREAM = "stream"
     # miss: looked up, nothing near enough, or the look-up could not finish
     NO_CANDIDATE = "no-candidate"
@@ -41,6 +42,10 @@ class Reason(StrEnum):
     OTHER_FORM = "other-form"
     STORE_TROUBLE = "store-trouble"
     EMBEDDER_TROUBLE = "embedder-trouble"
+    UNVERIFIED = "unverified"
+    VERIFIER_TROUBLE = "verifier-trouble"
+    SHADOW = "shadow"
+    UNPROVEN = "unproven"
     # not kept: forwarded and answered, but nothing was stored
     STATUS = "status"
     CACHE_CONTROL = "cache-control"
@@ -71,6 +76,7 @@ class HitKind(StrEnum):
 
     EXACT = "exact"
     SEMANTIC = "semantic"
+    VERIFIED = "verified"
 
 
 class Form(StrEnum):
@@ -149,16 +155,29 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """An entry near the question. `similarity` is cosine in 0..1; `entry` is loaded only where it may be served."""
+    """An entry near the question. `similarity` is cosine in 0..1; `entry` is loaded only where it may be served, and
+    `question`, in whose words it was asked for, only where a second opinion needs it (None: it cannot be read). `exact` is
+    the entry's key."""
 
     id: str
     similarity: float
     entry: Entry | None
+    exact: bytes = b""
+    question: str | None = None
+
+
+class Near(msgspec.Struct, frozen=True, gc=False):
+    """A question that was asked before, as a verifier sees it: its words, and its cosine similarity to the one asked now."""
+
+    text: str
+    similarity: float
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """Answer with `shown`: the entry itself, or the same in the form that the client asked for. A stale one is shown while
-    `refresh` watches a new answer being fetched (None: somebody else fetches it already)."""
+    `refresh` watches a new answer being fetched (None: somebody else fetches it already). `score` is the second opinion's,
+    `question` in whose words the entry was asked for: both only where one was asked. `audit` watches the answer that the
+    upstream would have given, to be compared once the client has this one."""
 
     entry: Entry
     shown: Entry
@@ -167,16 +186,20 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     similarity: float | None
     stale: bool = False
     refresh: Recording | None = None
+    score: float | None = None
+    question: str | None = None
+    audit: Recording | None = None
 
 
 class Miss(msgspec.Struct, frozen=True, gc=False):
     """Forward, and show `recording` (None: do not keep) what passes by. `similarity` is the best seen, if any; `stale` is
-    what to answer should the upstream fail."""
+    what to answer should the upstream fail; `would_be` is what the route does not serve, but compares with the answer."""
 
     reason: Reason
     recording: Recording | None
     similarity: float | None
     stale: Hit | None = None
+    would_be: Hit | None = None
 
 
 class Follow(msgspec.Struct, frozen=True, gc=False):
@@ -190,10 +213,18 @@ class Bypass(msgspec.Struct, frozen=True, gc=False):
     reason: Reason
 
 
+class Denial(msgspec.Struct, frozen=True, gc=False):
+    """What a client is told of a refused question: which word of the operator's denies it, and the answer given instead."""
+
+    name: str
+    answer: str
+
+
 class Refuse(msgspec.Struct, frozen=True, gc=False):
-    """Answer without the upstream: `only-if-cached` on a miss."""
+    """Answer without the upstream: a denied question (`denial`), or `only-if-cached` on a miss."""
 
     reason: Reason
+    denial: Denial | None = None
 
 
 Verdict: TypeAlias = "Hit | Miss | Follow | Bypass | Refuse"

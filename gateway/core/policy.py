@@ -63,9 +63,16 @@ class KeepRule(msgspec.Struct, frozen=True):
     terminal: tuple[Terminal, ...] = ()
 
 
+class SecondOpinion(msgspec.Struct, frozen=True):
+    """With a verifier: candidates at this cosine similarity or above are judged, and served at this score or above."""
+
+    candidate: float
+    at_least: float
+
+
 class CachePolicy(msgspec.Struct, frozen=True):
-    """One route's rules. `hit` is a cosine similarity, `top_k` a count of candidates; `ttl` and the two stale windows
-    (RFC 5861) are seconds."""
+    """One route's rules. `hit` is a cosine similarity, of no account where there is a second `opinion`; `top_k` a count of
+    candidates; `ttl` and the two stale windows (RFC 5861) are seconds."""
 
     hit: float
     top_k: int
@@ -77,6 +84,7 @@ class CachePolicy(msgspec.Struct, frozen=True):
     stale_if_error: float = 0.0
     stale_while_revalidate: float = 0.0
     fresh_ids: bool = False
+    opinion: SecondOpinion | None = None
 
     @property
     def stale(self) -> float:
@@ -94,8 +102,15 @@ class StaleUse(Enum):
 
 
 def threshold(policy: CachePolicy, wishes: Wishes) -> float:
-    """The similarity to serve at: a client can ask for a nearer question, never for a farther one."""
-    return policy.hit if wishes.threshold is None else max(policy.hit, wishes.threshold)
+    """The similarity from which a candidate is served, or judged where the route asks for a second opinion: a client can
+    ask for a nearer question, never for a farther one."""
+    least = policy.hit if policy.opinion is None else policy.opinion.candidate
+    return least if wishes.threshold is None else max(least, wishes.threshold)
+
+
+def accepted(policy: CachePolicy, score: float | None) -> bool:
+    """May a candidate that is near enough be served, by what the second opinion says of it (None: it has no say)?"""
+    return policy.opinion is None or (score is not None and score >= policy.opinion.at_least)
 
 
 def time_to_live(policy: CachePolicy, wishes: Wishes, headers: Headers) -> float:

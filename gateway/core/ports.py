@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from gateway.core.events import Event
-    from gateway.core.messages import Candidate, Entry, Form, Headers, Reason, Source, Vector
+    from gateway.core.messages import Candidate, Entry, Form, Headers, Near, Reason, Source, Vector
     from gateway.core.quota import Limits, Usage
 
 
@@ -46,9 +46,12 @@ class EntryStore(ExactStore, Protocol):
     def space(self) -> str | None:
         """The name of the embedding space; None while it is not known."""
 
-    async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
+    async def nearest(
+        self, partition: bytes, vector: Vector, k: int, load_at: float, now: float, *, questions: bool = False
+    ) -> list[Candidate]:
         """Up to k unexpired entries of the partition, nearest first. The first carries its entry if at `load_at`
-        similarity or above. `now` as in `get`: less the route's stale window. Raises StoreError."""
+        similarity or above; with `questions` all at that similarity carry the words that they were asked for in. `now` as
+        in `get`: less the route's stale window. Raises StoreError."""
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         """One unexpired entry by id. Raises StoreError."""
@@ -72,6 +75,22 @@ class Embedder(Protocol):
 
     async def ping(self) -> None:
         """Raises EmbedError when the embedder cannot be used now."""
+
+    async def close(self) -> None: ...
+
+
+class Verifier(Protocol):
+    """A second opinion on pairs of questions: is the answer to the other one right for this one?"""
+
+    @property
+    def batch(self) -> int:
+        """How many candidates to ask about at once; they are asked about nearest first, until one is accepted."""
+
+    async def judge(self, question: str, others: Sequence[Near]) -> list[float]:
+        """For each, 0 to 1: how sure it is that the answer is right. Raises VerifierError."""
+
+    async def ping(self) -> None:
+        """Raises VerifierError when it cannot be asked now."""
 
     async def close(self) -> None: ...
 

@@ -2,7 +2,8 @@
 
 The front calls `start`, `feed` for each piece, then `finish` after a clean end or `abandon` otherwise. A recording that
 gave up holds no bytes. It knows what the look-up already computed, so keeping computes nothing twice (`embed_later`:
-the look-up was skipped and the text has no vector yet; `lock`: the token of the lock under which this is the only call).
+the look-up was skipped and the text has no vector yet; `lock`: the token of the lock under which this is the only call),
+and at last what the answer became (`entry`).
 Whoever follows this answer (its `audience`) is told all of it.
 """
 
@@ -52,6 +53,7 @@ class Recording:
         "_status",
         "asked_at",
         "embed_later",
+        "entry",
         "lock",
         "reason",
         "subject",
@@ -75,6 +77,7 @@ class Recording:
         self.vector = vector
         self.embed_later = embed_later
         self.lock: bytes | None = None
+        self.entry: Entry | None = None
         self.reason: Reason | None = None
         self._rule = rule
         self._audience = audience
@@ -133,6 +136,7 @@ class Recording:
 
     def keep(self, entry: Entry) -> None:
         """The answer became this entry, which can be shared from now on."""
+        self.entry = entry
         if self._audience is not None:
             self._audience.land(entry)
 

@@ -9,7 +9,7 @@ import math
 from enum import StrEnum
 
 from gateway.core.freshness import age
-from gateway.core.messages import Bypass, Headers, Hit, Miss, Reason, Refuse
+from gateway.core.messages import Bypass, Denial, Headers, Hit, Miss, Reason, Refuse
 
 # Stored headers that a replay carries. Everything else (ids, counters, dates, cookies, CORS grants) belonged to the
 # request that was answered then.
@@ -64,12 +64,19 @@ def other_headers(
         case Miss(reason=Reason.REQUESTED | Reason.TOO_OLD):
             # The client's own Cache-Control ruled a stored answer out (RFC 9211 2.2).
             status, word = b"semgate; fwd=request", b"MISS" if verdict.recording is not None else b"BYPASS"
+        case Miss(reason=Reason.SHADOW, would_be=would_be):
+            found = b"miss" if would_be is None else b"hit"
+            status, word = b"semgate; fwd=request; detail=shadow-%s" % found, b"SHADOW"
+        case Miss(reason=Reason.UNPROVEN):
+            status, word = b"semgate; fwd=miss; detail=unproven", b"MISS"
         case Miss(reason=Reason.STALE):
             status, word = b"semgate; fwd=stale", b"MISS"
         case Miss():
             status, word = b"semgate; fwd=miss", b"MISS"
         case Bypass(reason=reason):
             status, word = b"semgate; fwd=bypass; detail=%s" % reason.encode(), b"BYPASS"
+        case Refuse(denial=Denial()):
+            status, word = b"semgate; detail=denied", b"BYPASS"
         case Refuse():
             status, word = b"semgate; detail=only-if-cached", b"MISS"  # nothing was forwarded, so there is no fwd
     status += b"; stored" if stored else b""
@@ -79,4 +86,7 @@ def other_headers(
         headers.append((b"x-cache", word))
         if isinstance(verdict, Miss) and verdict.similarity is not None:
             headers.append((b"x-cache-similarity", b"%.4f" % verdict.similarity))
+        if isinstance(verdict, Miss) and verdict.would_be is not None:
+            # An id of the caller's own scope, as in a hit: what would have been served can be looked at and judged.
+            headers.append((b"x-cache-entry", verdict.would_be.entry.id.encode()))
     return headers

@@ -96,7 +96,7 @@ def read_subject(
     wanted = _read_wanted(rule, request, holder)
     if isinstance(wanted, Reason):
         return wanted
-    scope = scope or _read_scope(rule, keyer, request, holder)
+    scope = scope or read_scope(rule, keyer, request, holder)
     if scope is None:
         return Reason.NO_SCOPE
     text = _read_text(rule.query, request, holder)
@@ -179,12 +179,12 @@ def _take_form_out(rule: Rule, dialect: Dialect, holder: list[object]) -> None:
         root.pop(outer[0], None)
 
 
-def _read_scope(rule: Rule, keyer: Keyer, request: Request, holder: list[object] | None) -> bytes | None:
+def read_scope(rule: Rule, keyer: Keyer, request: Request, holder: list[object] | None) -> bytes | None:
+    """Who shares the answers to this request; None where something that says so is missing."""
     if rule.scope == PUBLIC:
         return keyer.scope(b"public")
     if rule.scope == CLIENT:
-        assert request.client is not None
-        return keyer.scope(b"client", request.client)
+        return None if request.client is None else keyer.scope(b"client", request.client)
     parts: list[bytes] = [b"extracted"]
     for extractor in rule.scope:
         assert not isinstance(extractor, str)

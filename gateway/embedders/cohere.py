@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from gateway.embedders.remote import OnTokens, check_size, header_safe, place, refusal, unpaid
+from gateway.embedders.remote import OnTokens, check_size, refusal, unpaid
 from gateway.embedders.vector import NORMALISER, unit
 from gateway.errors import EmbedError
+from gateway.inference.server import header_safe, place
 
 if TYPE_CHECKING:
     from gateway.core.messages import Vector

@@ -8,27 +8,15 @@ layer behind the graph, no window to be found) is an EmbedError that says so: a 
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from gateway.errors import EmbedError
+from gateway.inference.folder import GRAPHS, TokenizerFile, Vocabulary, find_graph, narrowed, read_json, stated_window
 
 SHIPPED = Path(__file__).parent / "models"
-HUB_FILES = ["*.json", "1_Pooling/*.json", "model.onnx*", "onnx/model.onnx*"]
-GRAPHS = ("model.onnx", "onnx/model.onnx")
 MODULES = {"Transformer", "Pooling", "Normalize"}
-UNLIMITED = 1_000_000
-"""Tokenizer configs write 10**30 where nobody set a length."""
-
-
-class Vocabulary(msgspec.Struct, frozen=True):
-    """What the tokenizer puts where its vocabulary has no word: a token or an id, both None where it can spell anything."""
-
-    unk_token: str | None = None
-    unk_id: int | None = None
 
 
 class ModelFolder(msgspec.Struct, frozen=True):
@@ -97,49 +85,19 @@ class _Prompts(msgspec.Struct):
     default_prompt_name: str | None = None
 
 
-class _TokenizerConfig(msgspec.Struct):
-    model_max_length: float | None = None
-
-
-class _Config(msgspec.Struct):
-    max_position_embeddings: int | None = None
-
-
-class _Tokenizer(msgspec.Struct):
-    model: Vocabulary
-
-
-Read = TypeVar("Read")
-
-
-def find_folder(model: str) -> Path:
-    """The folder of `model`: shipped with semgate, a local path, or a hub id (downloaded once, into the hub's cache).
-
-    Blocks. Raises EmbedError, naming the model and what to do.
-    """
-    if (SHIPPED / model / "model.onnx").is_file():
-        return SHIPPED / model
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if model.startswith(("/", ".", "~")):
-        raise EmbedError(f"model {model!r}: there is no such folder")
-    return _download(model)
-
-
 def read_folder(path: Path, name: str, window: int | None) -> ModelFolder:
     """What the files of model `name` say. `window` may narrow the model's own.
 
     Blocks. Raises EmbedError where this is not a model that can be run exactly.
     """
-    own = _read(path / "model.json", _Own)
+    own = read_json(path / "model.json", _Own, EmbedError)
     graphs = (own.model,) if own else GRAPHS
-    graph = next((path / file for file in graphs if (path / file).is_file()), None)
-    tokenizer = _read(path / "tokenizer.json", _Tokenizer)
+    graph = find_graph(path, graphs)
+    tokenizer = read_json(path / "tokenizer.json", TokenizerFile, EmbedError)
     if graph is None or tokenizer is None:
         raise EmbedError(f"model {name!r}: its folder needs {' or '.join(graphs)}, and tokenizer.json")
-    bert = _read(path / "sentence_bert_config.json", _SentenceBert) or _SentenceBert()
-    pooling = _read(path / "1_Pooling" / "config.json", _Pooling)
+    bert = read_json(path / "sentence_bert_config.json", _SentenceBert, EmbedError) or _SentenceBert()
+    pooling = read_json(path / "1_Pooling" / "config.json", _Pooling, EmbedError)
     mode = own.pooling if own else pooling.mode if pooling else "mean"
     prompt = own.prompt if own else _default_prompt(path, name, pooling)
     weights = sorted(graph.parent.glob(f"{graph.name}*"))  # a large graph keeps its weights in files beside it
@@ -157,36 +115,13 @@ def read_folder(path: Path, name: str, window: int | None) -> ModelFolder:
     )
 
 
-def _read(path: Path, kind: type[Read]) -> Read | None:
-    if not path.is_file():
-        return None
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError) as trouble:
-        raise EmbedError(f"model file {path.name!r} cannot be read: {trouble}") from trouble
-
-
 def _window(path: Path, name: str, said: list[int | None], wanted: int | None) -> int:
-    if not any(said):
-        tokenizer = _read(path / "tokenizer_config.json", _TokenizerConfig)
-        config = _read(path / "config.json", _Config)
-        length = tokenizer.model_max_length if tokenizer else None
-        said = [
-            int(length) if length and length < UNLIMITED else None,
-            config.max_position_embeddings if config else None,
-        ]
-    most = min((tokens for tokens in said if tokens), default=None)
-    if most is None:
-        if wanted is None:
-            raise EmbedError(f"model {name!r} does not say how many tokens a text may have: set `window`")
-        return wanted
-    if wanted is not None and wanted > most:
-        raise EmbedError(f"model {name!r} takes at most {most} tokens: `window: {wanted}` is too much")
-    return wanted or most
+    most = min((tokens for tokens in said if tokens), default=None) or stated_window(path, EmbedError)
+    return narrowed(name, most, wanted, EmbedError)
 
 
 def _default_prompt(path: Path, name: str, pooling: _Pooling | None) -> str:
-    said = _read(path / "config_sentence_transformers.json", _Prompts)
+    said = read_json(path / "config_sentence_transformers.json", _Prompts, EmbedError)
     if said is None or said.default_prompt_name is None:
         return ""
     prompt = said.prompts.get(said.default_prompt_name, "")
@@ -196,7 +131,7 @@ def _default_prompt(path: Path, name: str, pooling: _Pooling | None) -> str:
 
 
 def _beyond(path: Path) -> tuple[str, ...]:
-    modules = _read(path / "modules.json", list[_Module]) or []
+    modules = read_json(path / "modules.json", list[_Module], EmbedError) or []
     return tuple(name for name in (module.type.rpartition(".")[2] for module in modules) if name not in MODULES)
 
 
@@ -206,16 +141,3 @@ def _checksum(files: list[Path], how: str) -> str:
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:32]
-
-
-def _download(model: str) -> Path:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import huggingface_hub
-
-    try:
-        return Path(huggingface_hub.snapshot_download(model, allow_patterns=HUB_FILES))
-    except Exception as trouble:  # its errors, its HTTP client's and the file system's: all mean the same here
-        raise EmbedError(
-            f"model {model!r} is neither shipped nor a folder, and the hub did not give it "
-            f"({type(trouble).__name__}): check the name and the network, or download it and name its folder"
-        ) from trouble

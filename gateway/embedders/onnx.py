@@ -7,15 +7,16 @@ Tokens are counted before the model runs; a text beyond the window is TextUnfit,
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gateway.embedders.folder import ModelFolder, find_folder, read_folder
+from gateway.embedders.folder import SHIPPED, ModelFolder, read_folder
 from gateway.embedders.vector import NORMALISER, unit
-from gateway.embedders.worker import Worker
 from gateway.errors import EmbedError, TextUnfit
+from gateway.inference.folder import find_folder
+from gateway.inference.session import CHARACTERS_PER_TOKEN, inputs_of, open_model, unknown_token
+from gateway.inference.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,6 @@ POOLINGS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "mean": lambda states: states.mean(axis=0, dtype=np.float64),
     "cls": lambda states: states[0],
 }
-CHARACTERS_PER_TOKEN = 16
-"""No text that anybody means has more on average: a longer one is told too long without tokenizing megabytes of it."""
 
 
 class OnnxEmbedder:
@@ -46,7 +45,7 @@ class OnnxEmbedder:
     def __init__(self, *, model: str = "all-MiniLM-L6-v2", window: int | None = None) -> None:
         self._name = model
         self._window = window
-        self._worker = Worker(f"onnx embedder {model!r}")
+        self._worker = Worker(f"onnx embedder {model!r}", EmbedError)
         self._model: _Model | None = None
 
     @property
@@ -92,8 +91,8 @@ class _Model:
         self._folder = folder
         self._tokenizer = tokenizer
         self._session = session
-        self._unknown = _unknown(folder, tokenizer)
-        self._inputs = {entry.name: _integers(name, entry.name, entry.type) for entry in session.get_inputs()}
+        self._unknown = unknown_token(folder.vocabulary, tokenizer)
+        self._inputs = inputs_of(name, session, EmbedError)
         self._output, self._pool = _output(name, folder, session)
         self.checksum = folder.checksum
         self.dimensions: int | None = None
@@ -129,42 +128,9 @@ class _Model:
 
 
 def _load(name: str, window: int | None) -> _Model:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would report to its makers, and write below HOME for that
-    import onnxruntime  # type: ignore[import-untyped, unused-ignore]
-    from tokenizers import Tokenizer
-
-    folder = read_folder(find_folder(name), name, window)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.enable_cpu_mem_arena = False  # the arena keeps what the longest text needed; without it no slower, measured
-    options.enable_mem_pattern = False  # plans are kept for each length of text ever seen
-    options.log_severity_level = 3
-    try:
-        tokenizer = Tokenizer.from_file(str(folder.tokenizer))
-        session = onnxruntime.InferenceSession(str(folder.graph), options, providers=["CPUExecutionProvider"])
-    except Exception as trouble:  # both raise bare Exceptions
-        raise EmbedError(f"model {name!r} cannot be loaded: {trouble}") from trouble
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    folder = read_folder(find_folder(name, EmbedError, SHIPPED), name, window)
+    session, tokenizer = open_model(name, folder.graph, folder.tokenizer, EmbedError)
     return _Model(name, folder, tokenizer, session)
-
-
-def _unknown(folder: ModelFolder, tokenizer: Tokenizer) -> int | None:
-    vocabulary = folder.vocabulary
-    unknown = vocabulary.unk_id
-    if unknown is None and vocabulary.unk_token is not None:
-        unknown = tokenizer.token_to_id(vocabulary.unk_token)
-    # Some byte-level tokenizers name their end-of-text token here, which every text has and no unknown word gets.
-    return None if unknown in tokenizer.encode("").ids else unknown
-
-
-def _integers(model: str, name: str, kind: str) -> type[np.integer[Any]]:
-    known: dict[str, type[np.integer[Any]]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-    if name not in {"input_ids", "attention_mask", "token_type_ids"} or kind not in known:
-        raise EmbedError(f"model {model!r} wants an input {name!r} of {kind}, which is not a text model's")
-    return known[kind]
 
 
 def _output(model: str, folder: ModelFolder, session: Any) -> tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]:

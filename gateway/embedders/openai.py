@@ -1,31 +1,23 @@
 """Any endpoint that speaks OpenAI's embeddings API (OpenAI, Azure, Ollama, vLLM, TEI, LiteLLM), through OpenAI's own client.
 
-The client is imported at `open`, off the event loop: it takes half a second and 50 MB, which gateways without it save. It
-never retries: a look-up that is late is a miss, and the breaker is the engine's. Such servers may cut a long text silently,
-so every answer's token count is checked (`remote.check_usage`).
+Such servers may cut a long text silently, so every answer's token count is checked (`remote.check_usage`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
-from gateway.embedders.remote import (
-    OnTokens,
-    check_size,
-    check_usage,
-    header_safe,
-    place,
-    read_embedding,
-    refusal,
-    unpaid,
-)
+from gateway.embedders.remote import OnTokens, check_size, check_usage, read_embedding, refusal, unpaid
 from gateway.embedders.vector import NORMALISER, unit
 from gateway.errors import EmbedError
+from gateway.inference.openai import Late, OpenAIServer, Raw, Refused, Unreachable
+from gateway.inference.server import place
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from collections.abc import Awaitable, Mapping
+
+    from openai import AsyncOpenAI, Omit
 
     from gateway.core.messages import Vector
 
@@ -59,17 +51,13 @@ class OpenAIEmbedder:
         on_tokens: OnTokens = unpaid,
     ) -> None:
         self._model = model
-        self._base_url = base_url
-        self._api_key = header_safe(api_key)
         self._asked = dimensions
         self._window = window
-        self._timeout = timeout
         self._on_tokens = on_tokens
-        self._who = f"openai embedder {model!r} at {place(base_url)}"
         self._line = asyncio.Semaphore(connections)
-        self._opening = asyncio.Lock()
-        self._client: AsyncOpenAI | None = None
-        self._closed = False
+        self._server = OpenAIServer(
+            f"openai embedder {model!r}", base_url=base_url, api_key=api_key, timeout=timeout, resource="embeddings"
+        )
         self.dimensions = dimensions or (WELL_KNOWN.get(model) if place(base_url) == "api.openai.com" else None)
 
     @property
@@ -79,11 +67,10 @@ class OpenAIEmbedder:
 
     async def open(self) -> None:
         """Import the client; asks nothing of the network. Raises EmbedError once closed."""
-        async with self._opening:
-            if self._closed:
-                raise EmbedError(f"{self._who} is closed")
-            if self._client is None:
-                self._client = await asyncio.to_thread(self._connect)
+        try:
+            await self._server.open()
+        except Unreachable as trouble:
+            raise EmbedError(str(trouble)) from None
 
     async def embed(self, text: str) -> Vector:
         """Raises TextUnfit where the text was not surely seen whole, else EmbedError."""
@@ -102,44 +89,18 @@ class OpenAIEmbedder:
         await self.embed("ping")
 
     async def close(self) -> None:
-        self._closed = True
-        if self._client is not None:
-            await self._client.close()
+        await self._server.close()
 
     async def _ask(self, text: str) -> bytes:
-        if self._client is None or self._closed:
-            await self.open()
-        import openai  # in memory since `open`
+        def create(client: AsyncOpenAI, headers: Mapping[str, str | Omit] | None) -> Awaitable[Raw]:
+            create = client.embeddings.with_raw_response.create
+            if self._asked is None:
+                return create(model=self._model, input=text, extra_headers=headers)
+            return create(model=self._model, input=text, extra_headers=headers, dimensions=self._asked)
 
-        assert self._client is not None
-        create = self._client.embeddings.with_raw_response.create
-        anonymous = None if self._api_key else {"Authorization": openai.Omit()}
         try:
-            async with asyncio.timeout(self._timeout):  # the client's own is per step: connect, write, each read
-                if self._asked is None:
-                    answer = await create(model=self._model, input=text, extra_headers=anonymous)
-                else:
-                    answer = await create(
-                        model=self._model, input=text, extra_headers=anonymous, dimensions=self._asked
-                    )
-        except openai.APIStatusError as error:
-            raise refusal(self._who, error.status_code, error.response.text, error.code) from None
-        except (openai.APITimeoutError, TimeoutError):
-            raise EmbedError(f"{self._who} did not answer within {self._timeout:g} s") from None
-        except openai.OpenAIError as error:
-            raise EmbedError(f"{self._who} cannot be reached: {type(error.__cause__ or error).__name__}") from None
-        return answer.content
-
-    def _connect(self) -> AsyncOpenAI:
-        import openai
-        import openai.resources.embeddings  # else the first call would import it on the event loop
-
-        logging.getLogger("openai").setLevel(logging.WARNING)  # at DEBUG it logs the texts
-        client = openai.AsyncOpenAI(
-            base_url=self._base_url,
-            api_key=self._api_key or "none",  # required, but then not sent
-            max_retries=0,
-            timeout=self._timeout,
-        )
-        client.organization = client.project = None  # the environment's are for OpenAI, and this may be anybody
-        return client
+            return await self._server.ask(create)
+        except Refused as answer:
+            raise refusal(self._server.who, answer.status, answer.message, answer.code) from None
+        except (Late, Unreachable) as trouble:
+            raise EmbedError(str(trouble)) from None

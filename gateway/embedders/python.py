@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gateway.embedders.vector import NORMALISER, unit
-from gateway.embedders.worker import Worker
 from gateway.errors import ConfigError, EmbedError, TextUnfit
+from gateway.inference.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ class PythonEmbedder:
         self._options = dict(options or {})
         self._who = f"python embedder {cls!r}"
         self._cls = cls
-        self._worker = Worker(self._who)
+        self._worker = Worker(self._who, EmbedError)
         self._instance: Any = None
         self.dimensions: int | None = None
 

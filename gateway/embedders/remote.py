@@ -12,13 +12,13 @@ import binascii
 import re
 from collections.abc import Callable
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import ConfigError, EmbedError, TextUnfit
+from gateway.errors import EmbedError, TextUnfit
+from gateway.inference.server import refused
 
 BYTES_PER_TOKEN = 8
 """More than any tokenizer makes of a text of some length (English 4 to 5, code and other scripts fewer)."""
@@ -34,7 +34,6 @@ TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 LOOKED_AT = 4096
-CODE = re.compile(r"[a-z][a-z_]{2,40}")
 
 
 OnTokens: TypeAlias = Callable[[int], None]
@@ -108,36 +107,4 @@ def refusal(who: str, status: int, message: str, code: str | None = None) -> Emb
     """The error for an answer of `status` 400 or above; `message` is only looked at, never repeated."""
     if status == 413 or (status in {400, 422, 500} and TOO_LONG.search(message[:LOOKED_AT])):
         return TextUnfit(f"{who} says that the text is longer than its window")
-    named = f" ({code})" if code and CODE.fullmatch(code) else ""
-    return EmbedError(f"{who} answered {status}{named}{_advice(status)}")
-
-
-def _advice(status: int) -> str:
-    match status:
-        case 401 | 403:
-            return ": check `api_key`"
-        case 404:
-            return ": check `base_url` and `model`"
-        case 429:
-            return ": rate limit or quota"
-        case _:
-            return ""
-
-
-def place(base_url: str) -> str:
-    """`host:port` of an HTTP URL, for messages: without credentials, path and query. Raises ConfigError."""
-    try:
-        parts = urlsplit(base_url)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in {"http", "https"}:
-        raise ConfigError("`base_url` must be an http:// or https:// URL")
-    return parts.netloc.rpartition("@")[2]
-
-
-def header_safe(api_key: str) -> str:
-    """The key itself. Raises ConfigError, without the key, where a header cannot carry it."""
-    if not (api_key.isascii() and api_key.isprintable()):
-        raise ConfigError("`api_key` has characters that a header cannot carry; is there a line break at its end?")
-    return api_key
+    return EmbedError(refused(who, status, code))

@@ -12,14 +12,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from gateway.embedders.vector import NORMALISER, unit
-from gateway.embedders.worker import Worker
 from gateway.errors import EmbedError, TextUnfit
+from gateway.inference.session import CHARACTERS_PER_TOKEN
+from gateway.inference.worker import Worker
 
 if TYPE_CHECKING:
     from gateway.core.messages import Vector
-
-CHARACTERS_PER_TOKEN = 16
-"""As in `onnx`: what is longer is told too long without tokenizing megabytes of it."""
 
 
 class SentenceTransformersEmbedder:
@@ -35,7 +33,7 @@ class SentenceTransformersEmbedder:
         self._name = model
         self._device = device
         self._window = window
-        self._worker = Worker(f"sentence-transformers embedder {model!r}")
+        self._worker = Worker(f"sentence-transformers embedder {model!r}", EmbedError)
         self._model: _Model | None = None
 
     @property

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from gateway.embedders.remote import OnTokens, check_size, header_safe, place, refusal, unpaid
+from gateway.embedders.remote import OnTokens, check_size, refusal, unpaid
 from gateway.embedders.vector import NORMALISER, unit
 from gateway.errors import EmbedError
+from gateway.inference.server import header_safe, place
 
 if TYPE_CHECKING:
     from voyageai.client_async import AsyncClient

@@ -13,19 +13,34 @@ import msgspec
 from gateway.core.body import Document
 from gateway.core.freshness import Wishes
 from gateway.core.keys import Keyer
-from gateway.core.messages import Bypass, Entry, Follow, Hit, HitKind, Miss, Reason, Refuse, Request, Source, Verdict
+from gateway.core.messages import (
+    Bypass,
+    Entry,
+    Follow,
+    Hit,
+    HitKind,
+    Miss,
+    Reason,
+    Refuse,
+    Request,
+    Source,
+    Verdict,
+)
 from gateway.core.policy import CachePolicy
 from gateway.core.purges import Asked
 from gateway.core.recording import Answer, Recording
 from gateway.core.subject import Rule, read_subject
 from gateway.core.tags import answer_tags
 from gateway.engine.coalesce import Flight, Flights, Head, Seat, Shared
+from gateway.engine.denials import Denials
 from gateway.engine.elsewhere import Elsewhere
 from gateway.engine.explain import Trace
 from gateway.engine.keep import Keeper
 from gateway.engine.landing import Landing, Landings
+from gateway.engine.learning import Learning
 from gateway.engine.search import Query, Search
 from gateway.engine.tiers import Tiers
+from gateway.engine.trial import Trial
 
 
 class Warmed(msgspec.Struct, frozen=True):
@@ -50,6 +65,7 @@ class RouteCache:
         flights: Flights,
         landings: Landings,
         elsewhere: Elsewhere | None = None,
+        trial: Trial | None = None,
     ) -> None:
         self.route = route
         self.policy = policy
@@ -57,14 +73,17 @@ class RouteCache:
         self._keyer = keyer
         self._tiers = tiers
         self._landings = landings
-        self._search = Search(policy, rule.dialect, tiers, landings)
+        self._trial = trial
+        self.denials = Denials(policy, tiers)
+        self._search = Search(policy, rule.dialect, tiers, landings, questions=trial is not None)
         self._keeper = Keeper(route, policy, tiers)
+        self.learning = Learning(trial, self._keeper, self.served)
         self._flights = flights
         self._elsewhere = elsewhere
 
     async def look_up(self, request: Request, document: Document, wishes: Wishes) -> Verdict:
         """Decide how this request is answered. Consumes the document. Never raises CacheTrouble."""
-        asked = self._ask(request, document, wishes)
+        asked = await self._ask(request, document, wishes)
         return await self._look_up(asked) if isinstance(asked, Query) else asked
 
     async def explain(
@@ -72,13 +91,17 @@ class RouteCache:
     ) -> Hit | Miss | Bypass | Refuse:
         """The same decision, and how it came about; nothing is led, followed, counted or stored. `scope`: in place of what
         the request says."""
-        asked = self._ask(request, document, wishes, trace, scope)
+        asked = await self._ask(request, document, wishes, trace, scope)
         if not isinstance(asked, Query):
             return asked
         query, found = await self._find_in_any_form(asked)
         assert not isinstance(found, Follow)
-        if found is not None:
+        held = None if self._trial is None or found is None else self._trial.explain(found, trace)
+        if found is not None and held is None:
             return found
+        if held is not None and not wishes.only_if_cached:
+            return Miss(held, None, query.similarity, would_be=found)
+        query.reason = held or query.reason
         return (
             Refuse(query.reason) if wishes.only_if_cached else Miss(query.reason, None, query.similarity, query.stale)
         )
@@ -99,7 +122,7 @@ class RouteCache:
         entry = await self._keeper.make_entry(recording, whole)
         return entry if isinstance(entry, Reason) else Warmed(entry, subject.text, subject.exact_only)
 
-    def _ask(
+    async def _ask(
         self,
         request: Request,
         document: Document,
@@ -113,9 +136,12 @@ class RouteCache:
             return Refuse(subject) if wishes.only_if_cached else Bypass(subject)
         if trace is not None:
             trace.asked(subject)
+        query = Query(subject, wishes, request.asked_at, trace=trace)
+        denied = await self.denials.verdict(query) if self.denials.any else None
+        if denied is not None:  # whatever the client wishes
+            return denied
         if wishes.no_store:
             return Refuse(Reason.REQUESTED) if wishes.only_if_cached else Miss(Reason.REQUESTED, None, None)
-        query = Query(subject, wishes, request.asked_at, trace=trace)
         if wishes.no_cache:
             query.reason = Reason.REQUESTED
             return Refuse(query.reason) if wishes.only_if_cached else self._alone(query)
@@ -131,6 +157,17 @@ class RouteCache:
 
     async def _look_up(self, query: Query) -> Hit | Miss | Follow | Refuse:
         query, found = await self._find_in_any_form(query)
+        trial, would_be = self._trial, None
+        if trial is not None and trial.shadow:
+            return self._in_shadow(query, found)
+        if trial is not None and isinstance(found, Hit):
+            held = trial.holds(found)
+            if held is not None:
+                query.reason, would_be, found = held, found, None
+            elif not query.wishes.only_if_cached and trial.audits(found):  # that says: ask nobody
+                found = msgspec.structs.replace(found, audit=self._recording(query, None))
+        if trial is not None and query.stale is not None and trial.holds(query.stale) is not None:
+            query.stale = None
         match found:
             case Hit(stale=True) if not query.wishes.only_if_cached:
                 flight = self._flights.renew(self._asked(query), query.subject.wanted)
@@ -141,11 +178,19 @@ class RouteCache:
         if query.wishes.only_if_cached:
             return Refuse(query.reason)
         if query.wishes.ttl == 0:
-            return self._alone(query)  # its answer is not to be kept, so nobody could share it
+            return self._alone(query, would_be)  # its answer is not to be kept, so nobody could share it
         flight = self._flights.lead(self._asked(query), query.subject.wanted)
         if flight is None:
-            return self._follow(query, renewals=True) or self._alone(query)
-        return await self._lead(query, flight)
+            return self._follow(query, renewals=True) or self._alone(query, would_be)
+        return await self._lead(query, flight, would_be)
+
+    def _in_shadow(self, query: Query, found: Hit | Follow | None) -> Miss | Refuse:
+        """Forward for this request only, whatever was found: each client gets an upstream's answer of its own."""
+        assert not isinstance(found, Follow)
+        if query.wishes.only_if_cached:
+            return Refuse(Reason.SHADOW)
+        similarity = query.similarity if found is None else found.similarity
+        return Miss(Reason.SHADOW, self._recording(query, None), similarity, would_be=found)
 
     async def _find(self, query: Query) -> Hit | Follow | None:
         """What can be served, or followed. None: nothing; the query says why."""
@@ -154,7 +199,7 @@ class RouteCache:
             return hit
         return self._follow(query) or await self._search.find(query)
 
-    async def _lead(self, query: Query, flight: Flight) -> Hit | Miss:
+    async def _lead(self, query: Query, flight: Flight, would_be: Hit | None) -> Hit | Miss:
         """Forward, for all who ask the same; unless another process does so already and has an answer soon."""
         recording = self._recording(query, flight)
         if self._elsewhere is not None:
@@ -168,12 +213,12 @@ class RouteCache:
                 recording.keep(hit.entry)
                 await self._elsewhere.release(recording)
                 return hit
-        return Miss(query.reason, recording, query.similarity, query.stale)
+        return Miss(query.reason, recording, query.similarity, query.stale, would_be)
 
     def _follow(self, query: Query, *, renewals: bool = False) -> Follow | None:
         """A renewal is followed only where nothing was found to serve meanwhile."""
-        if query.trace is not None:
-            return None  # an explanation goes along with nobody
+        if query.trace is not None or (self._trial is not None and self._trial.shadow):
+            return None  # an explanation goes along with nobody, and neither does who is to have an answer of its own
         if self._tiers.purges.newest:
             self._flights.drop(query.subject.exact, self._tiers.purges.covers)
         seat = None if query.wishes.only_if_cached else self._flights.join(query.subject.exact, renewals=renewals)
@@ -183,9 +228,9 @@ class RouteCache:
         subject = query.subject
         return Asked(self.route, subject.scope, subject.exact, subject.tags, query.now)
 
-    def _alone(self, query: Query) -> Miss:
+    def _alone(self, query: Query, would_be: Hit | None = None) -> Miss:
         """Forward for this request only."""
-        return Miss(query.reason, self._recording(query, None), query.similarity, query.stale)
+        return Miss(query.reason, self._recording(query, None), query.similarity, query.stale, would_be)
 
     def _recording(self, query: Query, flight: Flight | None) -> Recording:
         embed_later = query.embed_later and query.vector is None and not query.subject.exact_only

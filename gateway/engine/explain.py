@@ -15,6 +15,9 @@ from gateway.core.messages import Candidate, Entry, Subject, Vector
 from gateway.core.policy import StaleUse
 
 NOT_REACHED = "near enough, but not reached"
+NOT_ACCEPTED = "the second opinion says no"
+FOUND_WRONG = "this pair was found wrong"
+ACCEPTED = "the second opinion says yes, but not reached"
 BELOW = "below the threshold"
 GONE = "expired, purged or gone since"
 SERVED = "served"
@@ -37,12 +40,14 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Considered(msgspec.Struct, frozen=True):
-    """An entry that was looked at. `similarity` is 1 where it stands under these very words."""
+    """An entry that was looked at. `similarity` is 1 where it stands under these very words; `score` is the second
+    opinion's, where one was asked."""
 
     id: str
     similarity: float
     why: str
     served: bool = False
+    score: float | None = None
 
 
 class Trace:
@@ -86,10 +91,18 @@ class Trace:
             why = NOT_REACHED if each.similarity >= threshold else BELOW
             self._considered[each.id] = Considered(each.id, each.similarity, why)
 
+    def opinion(self, candidate: Candidate, score: float, accepted: bool) -> None:
+        """What the verifier says of a candidate."""
+        self.step(Stage.VERIFY, f"{score:.3f} for {candidate.id}: {'accepted' if accepted else 'not accepted'}")
+        why = ACCEPTED if accepted else NOT_ACCEPTED
+        self._considered[candidate.id] = Considered(candidate.id, candidate.similarity, why, score=score)
+
     def judged(self, entry_id: str, similarity: float | None, why: str, *, served: bool = False) -> None:
         """Why an entry was served, or was not."""
         nearness = 1.0 if similarity is None else similarity
-        self._considered[entry_id] = Considered(entry_id, nearness, why, served)
+        before = self._considered.get(entry_id)
+        score = None if before is None else before.score
+        self._considered[entry_id] = Considered(entry_id, nearness, why, served, score)
 
     def used(self, entry_id: str, similarity: float | None, use: StaleUse) -> None:
         """What an entry is good for, by its age."""

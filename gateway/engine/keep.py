@@ -58,17 +58,29 @@ class Keeper:
         places.free -= 1
         try:
             entry = await self.make_entry(recording, answer)
-            if isinstance(entry, Reason):
-                return entry
-            if self._is_void(entry, recording.vector):
-                return Reason.PURGED
-            recording.keep(entry)
-            reason = await self._put_everywhere(entry, recording)
+            reason = entry if isinstance(entry, Reason) else await self._put(entry, recording)
         finally:
             places.free += 1
         if reason is None:
             self._tiers.emit(Kept(self._route, len(answer.body)))
         return reason
+
+    async def read(self, recording: Recording) -> Entry | None:
+        """What the recorded answer would become; None where it is not to be kept. Nothing is stored."""
+        answer = recording.finish()
+        entry = None if answer is None else await self.make_entry(recording, answer)
+        return None if isinstance(entry, Reason) else entry
+
+    async def put(self, entry: Entry, recording: Recording) -> None:
+        """Store after all what was only read."""
+        reason = await self._put(entry, recording)
+        self._tiers.emit(Kept(self._route, len(entry.body)) if reason is None else NotKept(self._route, reason))
+
+    async def _put(self, entry: Entry, recording: Recording) -> Reason | None:
+        if self._is_void(entry, recording.vector):
+            return Reason.PURGED
+        recording.keep(entry)
+        return await self._put_everywhere(entry, recording)
 
     async def make_entry(self, recording: Recording, answer: Answer) -> Entry | Reason:
         """What a whole answer becomes, or why it must not be kept."""

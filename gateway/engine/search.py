@@ -20,8 +20,9 @@ from gateway.core.replay import renew, show
 from gateway.engine.explain import GONE, OLDER, OTHER_FORM, Trace
 from gateway.engine.keep import EXAMINED_IN_PLACE
 from gateway.engine.landing import Landings
+from gateway.engine.opinions import Opinions
 from gateway.engine.tiers import Tiers
-from gateway.errors import CacheTrouble, TextUnfit
+from gateway.errors import CacheTrouble, TextUnfit, VerifierError
 
 
 class Query(msgspec.Struct, gc=False):
@@ -46,14 +47,19 @@ class Query(msgspec.Struct, gc=False):
 
 
 class Search:
-    """One route's. `find_in_memory` first, then `find`; both set `query.reason` where they find nothing to serve:
+    """One route's. `questions`: hits shall tell in whose words their answers were asked for. `find_in_memory` first, then
+    `find`; both set `query.reason` where they find nothing to serve:
     OTHER_FORM if these very words have an answer that cannot be had in the form asked for."""
 
-    def __init__(self, policy: CachePolicy, dialect: Dialect | None, tiers: Tiers, landings: Landings) -> None:
+    def __init__(
+        self, policy: CachePolicy, dialect: Dialect | None, tiers: Tiers, landings: Landings, *, questions: bool = False
+    ) -> None:
         self._policy = policy
         self._dialect = dialect
         self._tiers = tiers
         self._landings = landings
+        self._opinions = Opinions(policy, tiers)
+        self._questions = questions or self._opinions.asked
 
     async def find_in_memory(self, query: Query) -> Hit | None:
         entry = self._remembered(query)
@@ -71,7 +77,7 @@ class Search:
 
     async def find(self, query: Query) -> Hit | None:
         """What the outside tiers have."""
-        ahead = self._embed_ahead(query.subject)
+        ahead = self._embed_ahead(query)
         try:
             hit = await self._find_exact(query)
             if hit is not None or query.reason in (Reason.OTHER_FORM, Reason.TOO_OLD):
@@ -114,7 +120,8 @@ class Search:
             _by_words_only(query, Reason.EXACT_ONLY)
             return None
         try:
-            query.vector = await (ahead or tiers.embed(subject.text))
+            if query.vector is None:  # or it was needed earlier
+                query.vector = await (ahead or tiers.embed(subject.text))
         except TextUnfit as unfit:
             _by_words_only(query, Reason.EXACT_ONLY, unfit)
             return None
@@ -125,21 +132,19 @@ class Search:
             query.trace.embedded(query.vector)
         at, since = threshold(self._policy, query.wishes), query.now - self._policy.stale
         store, guard = tiers.postgres
+        asked = (subject.partition, query.vector, self._policy.top_k, at, since)
         try:
-            candidates = await guard.call(
-                Stage.NEAREST, store.nearest, subject.partition, query.vector, self._policy.top_k, at, since
-            )
+            candidates = await guard.call(Stage.NEAREST, store.nearest, *asked, questions=self._questions)
             query.similarity = candidates[0].similarity if candidates else None
             if query.trace is not None:
                 query.trace.near(candidates, at)
-            for candidate in candidates:
-                if candidate.similarity < at:
-                    query.blame(Reason.BELOW_THRESHOLD)
-                    break
-                entry = candidate.entry or await guard.call(Stage.NEAREST, store.fetch, candidate.id, since)
-                hit = await self._serve_near(query, candidate, entry)
-                if hit is not None:
-                    return hit
+            hit = await self._serve_nearest(query, candidates, at, since)
+            if hit is not None:
+                return hit
+        except VerifierError as trouble:
+            query.blame(Reason.VERIFIER_TROUBLE)
+            if query.trace is not None:
+                query.trace.step(Stage.VERIFY, str(trouble))
         except CacheTrouble as trouble:
             query.blame(Reason.STORE_TROUBLE)
             if query.trace is not None:
@@ -147,6 +152,26 @@ class Search:
         if query.reason is Reason.OTHER_FORM:  # of other words: the place of these is free
             query.reason = Reason.NO_CANDIDATE
         return None
+
+    async def _serve_nearest(self, query: Query, candidates: list[Candidate], at: float, since: float) -> Hit | None:
+        """The nearest that is near enough, accepted, and can be served."""
+        store, guard = self._tiers.postgres
+
+        async def serve(candidate: Candidate, score: float | None) -> Hit | None:
+            entry = candidate.entry or await guard.call(Stage.NEAREST, store.fetch, candidate.id, since)
+            hit = await self._serve_near(query, candidate, entry)
+            if hit is None or not self._questions:
+                return hit
+            kind = HitKind.SEMANTIC if score is None else HitKind.VERIFIED
+            return msgspec.structs.replace(hit, kind=kind, score=score, question=candidate.question)
+
+        near = [candidate for candidate in candidates if candidate.similarity >= at]
+        hit, refused = await self._opinions.first(query.subject, near, query.trace, serve)
+        if hit is None and refused:
+            query.blame(Reason.UNVERIFIED)
+        elif hit is None and len(near) < len(candidates):
+            query.blame(Reason.BELOW_THRESHOLD)
+        return hit
 
     async def _serve_near(self, query: Query, candidate: Candidate, entry: Entry | None) -> Hit | None:
         # Stores look within the partition; were one ever to err, the answer would still not be somebody else's.
@@ -221,10 +246,11 @@ class Search:
         memory = self._tiers.memory
         return None if memory is None else memory.get_now(query.subject.exact, query.now - self._policy.stale)
 
-    def _embed_ahead(self, subject: Subject) -> asyncio.Task[Vector] | None:
-        if self._tiers.embedder is None or subject.exact_only or not self._tiers.embeds_ahead:
+    def _embed_ahead(self, query: Query) -> asyncio.Task[Vector] | None:
+        compares = self._tiers.embedder is not None and not query.subject.exact_only
+        if not compares or query.vector is not None or not self._tiers.embeds_ahead:
             return None
-        return asyncio.create_task(self._tiers.embed(subject.text))
+        return asyncio.create_task(self._tiers.embed(query.subject.text))
 
 
 def _by_words_only(query: Query, reason: Reason, trouble: CacheTrouble | None = None) -> None:

@@ -10,13 +10,16 @@ import msgspec
 
 from gateway.core.events import Stage
 from gateway.core.messages import Entry, Vector
-from gateway.core.ports import Embedder, Emit, EntryStore, ExactStore
+from gateway.core.ports import Embedder, Emit, EntryStore, ExactStore, Verifier
+from gateway.engine.deny_lists import DenyLists
+from gateway.engine.evidence import Evidence
 from gateway.engine.guard import Guard
 from gateway.engine.purges import Purges
 from gateway.errors import CacheTrouble
 
-EMBEDDING_FOR: ContextVar[str] = ContextVar("semgate.embedding_for", default="")
-"""The route whose question is being embedded: embedders know texts only, and somebody has to account for what they cost."""
+WORKING_FOR: ContextVar[str] = ContextVar("semgate.working_for", default="")
+"""The route on whose behalf texts are embedded or judged: models know texts only, and somebody has to account for what they
+cost."""
 
 
 class MemoryTier(Protocol):
@@ -40,7 +43,8 @@ class Places:
 
 
 class Tiers(msgspec.Struct, frozen=True):
-    """`redis` and `embedder` may be absent; `purges` are those that this process knows of.
+    """`redis`, `embedder` and `verifier` may be absent; `purges` are those that this process knows of. `denied` are the
+    questions that are not answered from here, `evidence` the pairs of questions that were found wrong.
 
     `storing` guards rows on their way into PostgreSQL: no client waits for them, so they have more time than look-ups, and
     their being slow says nothing of those. With `embeds_ahead` a text is embedded while PostgreSQL is asked for its exact
@@ -59,6 +63,9 @@ class Tiers(msgspec.Struct, frozen=True):
     new_id: Callable[[], str]
     route: str = ""
     purges: Purges = msgspec.field(default_factory=Purges)
+    verifier: tuple[Verifier, Guard] | None = None
+    denied: DenyLists | None = None
+    evidence: Evidence | None = None
 
     async def voids(self, entry: Entry) -> bool:
         """Has a purge made this entry void? Its vector is asked for where that depends on it; without an answer it is."""
@@ -79,7 +86,7 @@ class Tiers(msgspec.Struct, frozen=True):
         """Within the embedder's budget; there must be one. Raises CacheTrouble."""
         assert self.embedder is not None
         port, guard = self.embedder
-        EMBEDDING_FOR.set(self.route)
+        WORKING_FOR.set(self.route)
         return await guard.call(Stage.EMBED, port.embed, text)
 
     async def put_redis(self, entry: Entry) -> bool:

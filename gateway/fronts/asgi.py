@@ -10,7 +10,7 @@ import time
 from functools import partial
 from typing import assert_never
 
-from gateway.core.asgi import FINISH, App, HeaderList, Message, Receive, Scope, Send
+from gateway.core.asgi import ACCOUNT, FINISH, App, HeaderList, Message, Receive, Scope, Send
 from gateway.core.body import Document
 from gateway.core.events import Outcome
 from gateway.core.freshness import Wishes, read_wishes
@@ -20,7 +20,8 @@ from gateway.core.recording import Recording
 from gateway.core.status import replayable
 from gateway.engine.cache import RouteCache
 from gateway.engine.coalesce import Broken, Head, Shared
-from gateway.errors import NotCached, SemgateError, UpstreamError
+from gateway.engine.learning import keeps
+from gateway.errors import NotCached, QuestionDenied, SemgateError, UpstreamError
 from gateway.fronts.leaving import ClientLeft, unless_left
 from gateway.fronts.outlet import Outlet
 from gateway.fronts.problem import send_problem
@@ -90,7 +91,10 @@ class CacheMiddleware:
             await self._pass(exchange, Bypass(reason))
 
     async def _refuse(self, exchange: Exchange, refuse: Refuse) -> None:
-        error = NotCached("only-if-cached was asked for, and no stored answer may be served")
+        if refuse.denial is None:
+            error: SemgateError = NotCached("only-if-cached was asked for, and no stored answer may be served")
+        else:
+            error = QuestionDenied(refuse.denial.answer, refuse.denial.name)
         await send_problem(exchange.send, error, self._tell.headers(refuse))
         self._tell.forwarded(exchange, refuse, Outcome.REFUSED, error.status)
 
@@ -119,6 +123,8 @@ class CacheMiddleware:
         finally:
             if refreshing is not None:
                 await refreshing
+        if hit.audit is not None:
+            await self._audit(exchange, cache, hit)
 
     async def _replay(self, exchange: Exchange, hit: Hit, coding: bytes, headers: HeaderList) -> None:
         method = exchange.request.method
@@ -129,6 +135,34 @@ class CacheMiddleware:
 
     async def _refresh(self, exchange: Exchange, cache: RouteCache, recording: Recording) -> None:
         """Fetch a new answer in place of the stale one that the client gets."""
+        try:
+            tee = await self._ask_unseen(exchange.scope, recording)
+            await self._keep(cache, recording, tee)
+        except SemgateError:
+            return  # what was wrong with the upstream was told when it was tried
+        finally:
+            await cache.let_go(recording)
+
+    async def _audit(self, exchange: Exchange, cache: RouteCache, hit: Hit) -> None:
+        """Compare what the client was given with what the upstream says. That is the operator's wish, and on nobody's
+        account."""
+        scope = {name: value for name, value in exchange.scope.items() if name != ACCOUNT}
+
+        async def ask(recording: Recording) -> None:
+            try:
+                tee = await self._ask_unseen(scope, recording)
+            except SemgateError:
+                recording.abandon(Reason.INCOMPLETE)
+            else:
+                if not tee.ended:
+                    recording.abandon(Reason.INCOMPLETE)
+
+        cost = await cache.learning.audit(hit, ask)
+        if cost is not None:
+            self._tell.audited(cost)
+
+    async def _ask_unseen(self, scope: Scope, recording: Recording) -> Tee:
+        """Let the inner app answer the recording alone. Raises what the app does."""
 
         async def nobody(_message: Message) -> None:
             return
@@ -137,15 +171,10 @@ class CacheMiddleware:
             never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
             return await never  # the client's leaving is not its business
 
-        scope = {**exchange.scope, FINISH: lambda: True}
+        scope = {**scope, FINISH: lambda: True}
         tee = Tee(scope, nobody, recording, lambda _stored: [])
-        try:
-            await self._app(scope, nothing, tee.send)
-            await self._keep(cache, recording, tee)
-        except SemgateError:
-            return  # what was wrong with the upstream was told when it was tried
-        finally:
-            await cache.let_go(recording)
+        await self._app(scope, nothing, tee.send)
+        return tee
 
     async def _follow(self, exchange: Exchange, cache: RouteCache, follow: Follow) -> Verdict | None:
         """Go along with the same request, already on its way. None: that was the answer; else what to do instead."""
@@ -199,30 +228,32 @@ class CacheMiddleware:
         """Forward, and keep the answer: after it was sent, or before where the route is buffered."""
         outlet = Outlet(exchange.send, lambda: recording.followed, cache.policy.keep.max_body)
         landing = cache.landing(recording)
+        kept = keeps(miss)
         tee = Tee(
             exchange.scope,
             outlet.send,
             recording,
             lambda stored: self._tell.headers(miss, stored=stored),
-            landing,
-            keep=cache.keep if self._buffer else None,
+            landing if kept else None,
+            keep=cache.keep if self._buffer and kept else None,
             stand_in=None if miss.stale is None else partial(self._stand_in, exchange, miss.stale),
         )
         exchange.scope[FINISH] = lambda: recording.wanted(kept_without_client=self._finish)
         try:
             await self._forward(exchange, miss, tee)
-            await self._keep(cache, recording, tee)
+            await self._keep(cache, recording, tee, kept=kept)
             landing.end()  # before the client has taken it all: that may be a while
             await outlet.drained()
+            await cache.learning.learn(miss)
         finally:
             landing.end()
             await cache.let_go(recording)
             outlet.close()
 
-    async def _keep(self, cache: RouteCache, recording: Recording, tee: Tee) -> None:
+    async def _keep(self, cache: RouteCache, recording: Recording, tee: Tee, *, kept: bool = True) -> None:
         if not tee.ended:  # and nothing was raised: then the client has left, and nobody wanted the rest
             recording.abandon(Reason.CLIENT_LEFT)
-        if not tee.kept:
+        if kept and not tee.kept:
             await cache.keep(recording)
 
     async def _forward(self, exchange: Exchange, verdict: Miss | Bypass, tee: Tee) -> None:

@@ -11,6 +11,7 @@ from gateway.core.quota import Limit
 from gateway.errors import (
     MethodNotAllowed,
     NoWebSockets,
+    QuestionDenied,
     SemgateError,
     TooManyRequests,
     Unauthorized,
@@ -58,6 +59,8 @@ def problem_body(error: SemgateError) -> bytes:
     }
     if isinstance(error, UpstreamError):
         members["upstream"] = error.upstream
+    if isinstance(error, QuestionDenied):
+        members["deny"] = error.name
     if isinstance(error, TooManyRequests):
         members |= {"limit": error.limit, "code": CODES[Limit(error.limit)]}
     return msgspec.json.encode(members)

@@ -6,9 +6,9 @@ import time
 from typing import NamedTuple
 
 from gateway.core.asgi import CALLER, HeaderList, Receive, Scope, Send
-from gateway.core.events import Outcome, Served
+from gateway.core.events import Audited, Outcome, Served
 from gateway.core.freshness import age
-from gateway.core.messages import Bypass, Hit, Miss, Refuse, Request
+from gateway.core.messages import Bypass, Cost, Hit, Miss, Reason, Refuse, Request
 from gateway.core.ports import Emit
 from gateway.core.prices import Tariff
 from gateway.core.status import Expose, hit_headers, other_headers
@@ -66,6 +66,12 @@ class Teller:
 
     def forwarded(self, exchange: Exchange, verdict: Miss | Bypass | Refuse, outcome: Outcome, status: int) -> None:
         """An upstream's answer went out, or a refusal."""
+        match verdict:
+            case Miss(reason=Reason.SHADOW, would_be=Hit() as hit) if outcome is Outcome.MISS:
+                self._would_be_stored(exchange, hit, status)
+                return
+            case Miss(reason=Reason.SHADOW) if outcome is Outcome.MISS:
+                outcome = Outcome.SHADOW_MISS
         miss = verdict if isinstance(verdict, Miss) else None
         recording = None if miss is None else miss.recording
         self._emit(
@@ -80,3 +86,29 @@ class Teller:
                 client=exchange.scope.get(CALLER),
             )
         )
+
+    def _would_be_stored(self, exchange: Exchange, hit: Hit, status: int) -> None:
+        """An upstream's answer went out in place of a stored one."""
+        entry = hit.entry
+        cost, dollars = self._tariff.count(entry.cost)
+        self._emit(
+            Served(
+                self._route,
+                Outcome.SHADOW_HIT,
+                time.perf_counter() - exchange.started,
+                status,
+                source=hit.source,
+                reason=Reason.SHADOW,
+                similarity=hit.similarity,
+                entry=entry.id,
+                cost=cost,
+                scope=entry.scope,
+                kind=hit.kind,
+                client=exchange.scope.get(CALLER),
+                dollars=dollars,
+            )
+        )
+
+    def audited(self, cost: Cost) -> None:
+        """An upstream answered an audit."""
+        self._emit(Audited(self._route, *self._tariff.count(cost)))

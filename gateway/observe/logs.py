@@ -17,6 +17,8 @@ from gateway.observe.lines import STDERR, STDOUT, LineWriter
 _encode = msgspec.json.Encoder().encode
 DIGEST_SHOWN = 16
 """Hex digits of a scope's digest: enough to put lines together."""
+CLIENTS = ("httpx", "httpx2")
+"""Of the libraries for remote models: at `info` they have a line for each text that a model is asked about."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,6 +63,8 @@ def log_to_stderr(level: str) -> None:
     handler = LineHandler(STDERR)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for client in CLIENTS:
+        logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def write_access_line(event: Served, trace: str | None, writer: LineWriter = STDOUT) -> None:

@@ -36,11 +36,13 @@ class Metrics:
             "requests", "Requests by outcome and the tier that answered", "route", "outcome", "source"
         )
         self.hits = self._counter("hits", "Hits by how they were found", "route", "kind")
+        self.misses = self._counter("miss", "Requests for which nothing stored could be served", "route", "reason")
         self.bypasses = self._counter("bypass", "Requests forwarded untouched", "route", "reason")
         self.not_kept = self._counter("not_kept", "Answers that were not stored", "route", "reason")
         self.kept = self._counter("kept", "Answers stored", "route")
         self.kept_bytes = self._counter("kept_bytes", "Bytes of answers stored, as received", "route")
         self.purged = self._counter("purged", "Entries that operators purged")
+        self.denied = self._counter("denied", "Denied questions that were asked", "route", "then")
         self.limited = self._counter("limited", "Requests refused to a client", "client", "limit")
         self.request_seconds = self._histogram(
             "request_seconds", "Seconds until the last byte was sent", SECONDS, "route", "outcome"
@@ -53,6 +55,7 @@ class Metrics:
         )
         self.entry_age = self._histogram("entry_age_seconds", "Age of served entries", AGES, "route")
         self._count_money()
+        self._count_judgements()
         self._count_parts()
         self._show_the_process()
 
@@ -61,11 +64,43 @@ class Metrics:
         self.cost_saved = self._counter("cost_saved_usd", "US dollars that hits did not spend", "route", "model")
         self.client_tokens = self._counter("client_tokens", "Tokens of upstream answers to a client", "client", "kind")
         self.client_cost = self._counter("client_cost_usd", "US dollars of upstream answers to a client", "client")
+        self.verifier_tokens = self._counter(
+            "verifier_tokens", "Tokens that a judge behind an API was paid for", "route", "verifier"
+        )
+        self.verifier_cost = self._counter(
+            "verifier_cost_usd", "US dollars that a judge behind an API was paid", "route", "verifier"
+        )
         self.embedding_tokens = self._counter(
             "embedding_tokens", "Tokens that a remote embedder was paid for", "route", "embedder"
         )
         self.embedding_cost = self._counter(
             "embedding_cost_usd", "US dollars that a remote embedder was paid", "route", "embedder"
+        )
+
+    def _count_judgements(self) -> None:
+        """What shadow mode, audits and feedback find."""
+        self.would_be_hits = self._counter(
+            "would_be_hits", "Requests that shadow mode would have answered from the cache", "route", "kind"
+        )
+        self.would_be_tokens_saved = self._counter(
+            "would_be_tokens_saved", "Tokens that shadow mode would not have spent", "route", "model", "kind"
+        )
+        self.would_be_cost_saved = self._counter(
+            "would_be_cost_saved_usd", "US dollars that shadow mode would not have spent", "route", "model"
+        )
+        self.judgements = self._counter(
+            "judgements", "Answers from the cache that were found right or wrong", "route", "origin", "finding"
+        )
+        self.not_judged = self._counter(
+            "not_judged", "Answers from the cache that were to be compared and were not", "route", "origin", "reason"
+        )
+        self.audit_tokens = self._counter("audit_tokens", "Tokens that audits spent", "route", "model", "kind")
+        self.audit_cost = self._counter("audit_cost_usd", "US dollars that audits spent", "route", "model")
+        self.served_from = self._gauge(
+            "max_error_served_from",
+            "Score or similarity from which max_error lets hits be served; +Inf: none",
+            "livemax",
+            "route",
         )
 
     def _count_parts(self) -> None:

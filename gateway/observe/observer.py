@@ -6,18 +6,24 @@ Looking labels up costs several times what counting costs, and the sets are clos
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, assert_never
 
 from gateway.core.events import (
+    Advised,
+    Audited,
     BreakerMoved,
+    Denied,
     Embedded,
     Event,
+    Judged,
     Kept,
     Limited,
     NotKept,
     Outcome,
+    Proven,
     Purged,
     Reloaded,
     Served,
@@ -25,6 +31,7 @@ from gateway.core.events import (
     Stage,
     Timed,
     Trouble,
+    Unjudged,
     UpstreamTried,
 )
 from gateway.core.messages import Cost, HitKind, Reason, Source
@@ -63,7 +70,7 @@ class Observer:
         self.access_log = access_log
         self.tracer: Tracer | None = None
         self._served_children: dict[tuple[str, Outcome, Source | None, HitKind | None], _ServedChildren] = {}
-        self._bypass_children: dict[tuple[str, Reason], Callable[[], None]] = {}
+        self._reason_children: dict[tuple[str, Outcome, Reason], Callable[[], None]] = {}
         self._tried_children: dict[tuple[str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._saved_children: dict[tuple[str, str, str], Callable[[float], None]] = {}
         STDOUT.dropped = metrics.log_lines_dropped.labels("stdout").inc
@@ -92,9 +99,18 @@ class Observer:
                 LOG.warning("breaker", extra={"fields": {"part": event.part, "state": state}})
             case Spent():
                 self._spent(event)
+            case Advised():
+                self.metrics.verifier_tokens.labels(event.route, event.verifier).inc(event.tokens)
+                self.metrics.verifier_cost.labels(event.route, event.verifier).inc(event.dollars or 0.0)
             case Embedded():
                 self.metrics.embedding_tokens.labels(event.route, event.embedder).inc(event.tokens)
                 self.metrics.embedding_cost.labels(event.route, event.embedder).inc(event.dollars)
+            case Judged() | Unjudged() | Audited():
+                self._judged(event)
+            case Proven():
+                self._proven(event)
+            case Denied():
+                self.metrics.denied.labels(event.route, event.then.value).inc()
             case Reloaded() | Purged() | Limited():
                 self._operated(event)
             case _:
@@ -109,21 +125,37 @@ class Observer:
         children.seconds(event.seconds)
         if children.hit is not None:
             children.hit()
-        if event.age is not None:
-            children.age(event.age)
         if event.similarity is not None:
             children.similarity(event.similarity)
-        if event.cost is not None:
-            self._saved(event.route, event.cost, event.dollars)
-        if event.outcome is Outcome.BYPASS and event.reason is not None:
-            self._bypassed(event.route, event.reason)
+        if event.outcome is Outcome.SHADOW_HIT:
+            self._would_be(event)
+        else:
+            if event.age is not None:
+                children.age(event.age)
+            if event.cost is not None:
+                self._saved(event.route, event.cost, event.dollars)
+        if event.reason is not None and event.outcome in (Outcome.BYPASS, Outcome.MISS):
+            self._forwarded(event.route, event.outcome, event.reason)
         if self.access_log:
             write_access_line(event, None if self.tracer is None else self.tracer.trace_id())
 
-    def _bypassed(self, route: str, reason: Reason) -> None:
-        child = self._bypass_children.get((route, reason))
+    def _would_be(self, event: Served) -> None:
+        """What shadow mode found, and did not serve."""
+        metrics, cost = self.metrics, event.cost
+        if event.kind is not None:
+            metrics.would_be_hits.labels(event.route, event.kind.value).inc()
+        if cost is not None:
+            for kind, tokens in (("prompt", cost.prompt), ("completion", cost.completion)):
+                if tokens:
+                    metrics.would_be_tokens_saved.labels(event.route, cost.model, kind).inc(tokens)
+            if event.dollars is not None:
+                metrics.would_be_cost_saved.labels(event.route, cost.model).inc(event.dollars)
+
+    def _forwarded(self, route: str, outcome: Outcome, reason: Reason) -> None:
+        child = self._reason_children.get((route, outcome, reason))
         if child is None:
-            child = self._bypass_children[route, reason] = self.metrics.bypasses.labels(route, reason.value).inc
+            counter = self.metrics.misses if outcome is Outcome.MISS else self.metrics.bypasses
+            child = self._reason_children[route, outcome, reason] = counter.labels(route, reason.value).inc
         child()
 
     def _tried(self, event: UpstreamTried) -> None:
@@ -162,6 +194,28 @@ class Observer:
                 self.metrics.client_tokens.labels(event.client, kind).inc(tokens)
         if event.dollars is not None:
             self.metrics.client_cost.labels(event.client).inc(event.dollars)
+
+    def _proven(self, event: Proven) -> None:
+        least = math.inf if event.least is None else event.least
+        self.metrics.served_from.labels(event.route).set(least)
+        LOG.info("max_error", extra={"fields": {"route": event.route, "detail": event.detail}})
+
+    def _judged(self, event: Judged | Unjudged | Audited) -> None:
+        """What is known of answers from the cache, and what it cost to find out."""
+        metrics = self.metrics
+        match event:
+            case Judged():
+                metrics.judgements.labels(event.route, event.origin.value, event.finding.value).inc()
+            case Unjudged():
+                metrics.not_judged.labels(event.route, event.origin.value, event.reason.value).inc()
+            case Audited():
+                for kind, tokens in (("prompt", event.cost.prompt), ("completion", event.cost.completion)):
+                    if tokens:
+                        metrics.audit_tokens.labels(event.route, event.cost.model, kind).inc(tokens)
+                if event.dollars is not None:
+                    metrics.audit_cost.labels(event.route, event.cost.model).inc(event.dollars)
+            case _:
+                assert_never(event)
 
     def _operated(self, event: Reloaded | Purged | Limited) -> None:
         """What is rare."""

@@ -15,10 +15,12 @@ from prometheus_client.samples import Sample
 
 from gateway.core.events import Outcome
 
+_SPENT = ("semgate_embedding_cost_usd_total", "semgate_verifier_cost_usd_total", "semgate_audit_cost_usd_total")
+
 
 class RouteFigures(msgspec.Struct, frozen=True):
     """One route since the gateway started. `hits` by kind, `bypasses` and `not_kept` by reason; `dollars` saved, net of
-    embeddings."""
+    embeddings; `would_be` hits of shadow mode by kind, `judged` by origin and finding."""
 
     requests: int = 0
     hits: dict[str, int] = {}
@@ -32,6 +34,8 @@ class RouteFigures(msgspec.Struct, frozen=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     dollars: float | None = None
+    would_be: dict[str, int] = {}
+    judged: dict[str, dict[str, int]] = {}
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -103,7 +107,9 @@ def read_figures(families: Iterable[Metric]) -> Figures:
     not_kept = tables.counts("semgate_not_kept_total", "reason")
     tokens = tables.counts("semgate_tokens_saved_total", "kind")
     dollars = _dollars(tables)
-    routes = (set(outcomes) | set(not_kept) | set(dollars)) - {""}
+    would_be = tables.counts("semgate_would_be_hits_total", "kind")
+    judged = _judged(tables)
+    routes = (set(outcomes) | set(not_kept) | set(dollars) | set(judged)) - {""}
     return Figures(
         since=tables.value("semgate_start_time_seconds"),
         routes={
@@ -120,6 +126,8 @@ def read_figures(families: Iterable[Metric]) -> Figures:
                 prompt_tokens=tokens[route].get("prompt", 0),
                 completion_tokens=tokens[route].get("completion", 0),
                 dollars=dollars.get(route),
+                would_be=would_be[route],
+                judged=judged.get(route, {}),
             )
             for route in sorted(routes)
         },
@@ -130,12 +138,23 @@ def read_figures(families: Iterable[Metric]) -> Figures:
     )
 
 
+def _judged(tables: _Tables) -> dict[str, dict[str, dict[str, int]]]:
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for (route, origin, finding), total in tables.sums(
+        "semgate_judgements_total", "route", "origin", "finding"
+    ).items():
+        if total:
+            found.setdefault(route, {}).setdefault(origin, {})[finding] = int(total)
+    return found
+
+
 def _dollars(tables: _Tables) -> dict[str, float]:
-    """Saved less spent on embeddings; routes of which neither is known are absent."""
+    """Saved less spent on embeddings, judges and audits; routes of which none is known are absent."""
     found = {route: saved for (route,), saved in tables.sums("semgate_cost_saved_usd_total", "route").items()}
-    for (route,), spent in tables.sums("semgate_embedding_cost_usd_total", "route").items():
-        if spent:
-            found[route] = found.get(route, 0.0) - spent
+    for metric in _SPENT:
+        for (route,), spent in tables.sums(metric, "route").items():
+            if spent:
+                found[route] = found.get(route, 0.0) - spent
     return found
 
 

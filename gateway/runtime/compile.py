@@ -6,6 +6,7 @@ Here, and only here, settings turn into the plain arguments of the rooms below. 
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -20,7 +21,7 @@ from gateway.core.freshness import AllowedWishes
 from gateway.core.jsonpath import compile_path
 from gateway.core.keys import Keyer, canonical
 from gateway.core.models import compile_model
-from gateway.core.policy import CachePolicy, KeepRule, compile_terminal
+from gateway.core.policy import CachePolicy, KeepRule, SecondOpinion, compile_terminal
 from gateway.core.ports import Emit
 from gateway.core.prices import Prices, Tariff
 from gateway.core.quota import Limits
@@ -30,8 +31,11 @@ from gateway.core.subject import CLIENT, PUBLIC, Rule, reads_body
 from gateway.encodings import decode, encode
 from gateway.engine.cache import RouteCache
 from gateway.engine.coalesce import Coalescing
+from gateway.engine.comparing import Comparing
 from gateway.engine.elsewhere import Elsewhere
+from gateway.engine.proof import Proof
 from gateway.engine.tiers import Tiers
+from gateway.engine.trial import Trial
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Client, Clients
 from gateway.fronts.gate import Gate, GatedRoute
@@ -41,9 +45,11 @@ from gateway.fronts.patience import Patience
 from gateway.fronts.replay import Replayer
 from gateway.fronts.telling import Teller
 from gateway.proxy.app import ReverseProxy, Target
+from gateway.runtime.entries import RouteEntries
 from gateway.runtime.generation import CompiledRoute, Generation
-from gateway.runtime.models import LOCAL, embedder_of
+from gateway.runtime.models import LOCAL, embedder_of, prices_of
 from gateway.runtime.parts import Lease
+from gateway.runtime.proving import proof_of, setting_of
 from gateway.runtime.resources import Resources
 
 
@@ -77,21 +83,17 @@ def _client(settings: File, client: model.Client) -> Client:
     return Client(client.name, named if patterns else None, None if limits == Limits() else limits)
 
 
-def prices_of(settings: File) -> Prices:
-    """What models cost."""
-    return Prices((pattern, price.prompt, price.completion) for pattern, price in settings.prices.items())
-
-
 def _gated(settings: File, compiled: CompiledRoute, resources: Resources, prices: Prices, emit: Emit) -> GatedRoute:
     route = compiled.settings
     added = [(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()]
     tariff = Tariff(compiled.models, prices)
+    telling = resources.evidence.tally(emit) if route.mode == "shadow" else emit
     middleware = CacheMiddleware(
         _app(settings, compiled, resources, tariff, emit),
         compiled.cache,
         buffer=route.response.miss == "buffer",
         finish=route.on_disconnect == "finish",
-        tell=Teller(route.name, Expose(route.response.expose), added, emit, tariff),
+        tell=Teller(route.name, Expose(route.response.expose), added, telling, tariff),
         replayer=Replayer(encode, keeps_pace=route.response.pace == "recorded"),
     )
     return GatedRoute(
@@ -139,7 +141,11 @@ def _compile(settings: File, route: FilledRoute, resources: Resources, emit: Emi
         new_id=_new_id,
         route=route.name,
         purges=resources.purging.purges,
+        verifier=None if route.verify is None else resources.verifiers[route.verify.by],
+        denied=resources.denied_on(route.name, name),
+        evidence=resources.evidence.known,
     )
+    proof = proof_of(settings, route, policy, entries, resources, emit)
     coalesce = route.coalesce
     bounds = Coalescing(coalesce.followers, coalesce.release, coalesce.uncacheable, route.keep.max_body)
     cache = RouteCache(
@@ -151,8 +157,9 @@ def _compile(settings: File, route: FilledRoute, resources: Resources, emit: Emi
         resources.flights(route.name, bounds),
         resources.landings(route.name),
         _elsewhere(settings, route, resources),
+        _trial(settings, route, policy, tiers, entries, proof, resources, emit),
     )
-    return CompiledRoute(route, rule, policy, keyer, cache, tiers, entries, models)
+    return CompiledRoute(route, rule, policy, keyer, cache, tiers, entries, models, proof)
 
 
 def _elsewhere(settings: File, route: FilledRoute, resources: Resources) -> Elsewhere | None:
@@ -160,6 +167,33 @@ def _elsewhere(settings: File, route: FilledRoute, resources: Resources) -> Else
         return None
     locks, guard = resources.locks[route.coalesce.lock]
     return Elsewhere(locks, guard, settings.upstreams[route.upstream].timeout.first_byte)
+
+
+def _trial(
+    settings: File,
+    route: FilledRoute,
+    policy: CachePolicy,
+    tiers: Tiers,
+    entries: RouteEntries,
+    proof: Proof | None,
+    resources: Resources,
+    emit: Emit,
+) -> Trial | None:
+    """Where something is held back or looked at again."""
+    if route.mode == "serve" and not route.audit and route.max_error is None:
+        return None
+    return Trial(
+        route.name,
+        Comparing(policy.keep.dialect, tiers, resources.judges.get(route.name)),
+        resources.evidence.known,
+        resources.purging.evict,
+        emit,
+        draw=random.random,
+        shadow=route.mode == "shadow",
+        audit=float(route.audit),
+        proof=proof,
+        setting=setting_of(settings, route, policy, entries),
+    )
 
 
 def rule_of(route: FilledRoute) -> Rule:
@@ -237,7 +271,16 @@ def policy_of(route: FilledRoute) -> CachePolicy:
         stale_if_error=float(route.stale_if_error or 0),
         stale_while_revalidate=float(route.stale_while_revalidate or 0),
         fresh_ids=route.response.fresh_ids,
+        opinion=_opinion_of(route),
     )
+
+
+def _opinion_of(route: FilledRoute) -> SecondOpinion | None:
+    if route.verify is None:
+        return None
+    assert route.thresholds.candidate is not None
+    assert route.verify.at_least is not None
+    return SecondOpinion(route.thresholds.candidate, route.verify.at_least)
 
 
 def _targets(settings: File, name: str, resources: Resources) -> tuple[Target, ...]:

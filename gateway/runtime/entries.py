@@ -46,8 +46,11 @@ class RouteEntries:
     async def put(self, entry: Entry) -> None:
         await (self._store or self._choose()).put(entry)
 
-    async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
-        return await (self._store or self._choose()).nearest(partition, vector, k, load_at, now)
+    async def nearest(
+        self, partition: bytes, vector: Vector, k: int, load_at: float, now: float, *, questions: bool = False
+    ) -> list[Candidate]:
+        store = self._store or self._choose()
+        return await store.nearest(partition, vector, k, load_at, now, questions=questions)
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         return await (self._store or self._choose()).fetch(entry_id, now)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from gateway.fronts.admin.operations import Distribution, Moment, RouteStats, Saved, Stats
 from gateway.observe.history import Totals
 from gateway.observe.stats import Figures, RouteFigures, Spread
+from gateway.runtime.generation import CompiledRoute
 from gateway.stores.catalog import Total
 
 
-def stats_of(figures: Figures, routes: Iterable[str], stored: Mapping[str, Total] | None) -> Stats:
+def stats_of(figures: Figures, routes: Mapping[str, CompiledRoute], stored: Mapping[str, Total] | None) -> Stats:
     """Of the routes that run and those that have figures. `stored` None: PostgreSQL does not answer."""
     names = dict.fromkeys([*routes, *figures.routes])
+    proofs = {name: route.proof.explain() for name, route in routes.items() if route.proof is not None}
     return Stats(
         since=figures.since,
-        routes={name: _route(figures, name, _total(stored, name)) for name in names},
+        routes={name: _route(figures, name, _total(stored, name), proofs.get(name)) for name in names},
         seconds=_distributions(figures.seconds),
         similarities=_distributions(figures.similarities),
     )
@@ -38,7 +40,7 @@ def _total(stored: Mapping[str, Total] | None, name: str) -> Total | None:
     return None if stored is None else stored.get(name, Total(0, 0))
 
 
-def _route(all_figures: Figures, name: str, total: Total | None) -> RouteStats:
+def _route(all_figures: Figures, name: str, total: Total | None, proof: str | None) -> RouteStats:
     figures = all_figures.routes.get(name, RouteFigures())
     return RouteStats(
         requests=figures.requests,
@@ -55,6 +57,9 @@ def _route(all_figures: Figures, name: str, total: Total | None) -> RouteStats:
         bytes=None if total is None else total.bytes,
         seconds=_distributions(all_figures.seconds_of.get(name, {})),
         similarities=_distributions(all_figures.similarities_of.get(name, {})),
+        proof=proof,
+        would_be=figures.would_be,
+        judged=figures.judged,
     )
 
 

@@ -193,7 +193,7 @@ class Gateway:
             # The data folder is the one that the launcher began with: its key goes with the PostgreSQL in it.
             key = settings.server.digest_key or load_or_create_digest_key(self._first.server.data_dir)
             secrets = Secrets(self._postgres_url(settings), key)
-            resources = Resources(settings, secrets, lease, self._observer, self._limits)
+            resources = Resources(settings, secrets, lease, self._observer, self._limits, self._readable)
             return compile_generation(settings, loaded.digest, resources, lease, self._observer)
         except BaseException:
             lease.drop()
@@ -241,6 +241,12 @@ class Gateway:
         return {
             route.name: RouteLimits(route.limits.max_entries, route.limits.max_bytes) for route in self.settings.routes
         }
+
+    def _readable(self) -> frozenset[str]:
+        """For what is stored of questions beside entries: the routes that run now with `at_rest: readable`."""
+        if self._current is None:
+            return frozenset()
+        return frozenset(route.name for route in self.settings.routes if route.at_rest == "readable")
 
 
 def _shown(problem: Problem) -> FileProblem:

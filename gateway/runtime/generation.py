@@ -18,6 +18,7 @@ from gateway.core.policy import CachePolicy
 from gateway.core.routing import Router
 from gateway.core.subject import Rule
 from gateway.engine.cache import RouteCache
+from gateway.engine.proof import Proof
 from gateway.engine.tiers import Tiers
 from gateway.fronts.gate import Gate
 from gateway.fronts.patience import Patience
@@ -27,7 +28,7 @@ from gateway.runtime.resources import Resources
 
 
 class CompiledRoute(msgspec.Struct, frozen=True):
-    """One route: its settings with nothing left open, and what was made of them (no cache where its mode is `off`)."""
+    """One route: its settings with nothing left open, and what was made of them (no cache where its mode is `off`, a `proof` where it has a bound on errors)."""
 
     settings: FilledRoute
     rule: Rule
@@ -37,6 +38,7 @@ class CompiledRoute(msgspec.Struct, frozen=True):
     tiers: Tiers | None = None
     entries: RouteEntries | None = None
     models: tuple[ModelPattern, ...] = ()
+    proof: Proof | None = None
 
 
 class Generation:
@@ -82,7 +84,9 @@ class Generation:
 
     async def open(self, seconds: float | None) -> dict[str, str]:
         """Open what is new in it; what could not be opened, and why, by part."""
-        return await self._lease.open(seconds)
+        troubles = await self._lease.open(seconds)
+        self.resources.note(troubles)
+        return troubles
 
     def left(self) -> None:
         """A request ended after this generation was replaced."""

@@ -23,7 +23,7 @@ from gateway.core.messages import Entry, Headers, Reason, Vector
 from gateway.core.recording import Answer
 from gateway.core.tags import all_tags
 from gateway.engine.cache import RouteCache
-from gateway.engine.tiers import EMBEDDING_FOR, Tiers
+from gateway.engine.tiers import WORKING_FOR, Tiers
 from gateway.errors import CacheTrouble, EmbedError, InvalidOrder, TextUnfit
 from gateway.fronts.admin.operations import Imported
 from gateway.runtime.asking import goes_elsewhere, request_of, route_named, scope_of
@@ -196,7 +196,7 @@ class _Batch:
         leave it alone for requests."""
         assert tiers.embedder is not None
         embedder, _ = tiers.embedder
-        EMBEDDING_FOR.set(tiers.route)
+        WORKING_FOR.set(tiers.route)
         local = tiers.embeds_ahead
         try:
             async with self._embedding if local else nullcontext(), asyncio.timeout(EMBED_SECONDS):

@@ -8,16 +8,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from gateway.core.body import Document
+from gateway.core.denial import Then
 from gateway.core.events import Stage
-from gateway.core.freshness import read_wishes
-from gateway.core.messages import Bypass, Hit, Miss, Reason, Refuse, Request, Subject
-from gateway.engine.explain import BELOW, Considered, Step, Trace
-from gateway.errors import InvalidOrder, StoreError, TextUnfit
+from gateway.core.freshness import NO_WISHES, read_wishes
+from gateway.core.messages import Bypass, Candidate, Hit, Miss, Reason, Refuse, Request, Subject, Vector
+from gateway.core.policy import CachePolicy, accepted, threshold
+from gateway.engine.explain import BELOW, NOT_ACCEPTED, Considered, Step, Trace
+from gateway.engine.opinions import Opinions
+from gateway.engine.trial import HELD_BACK
+from gateway.errors import InvalidOrder, StoreError, TextUnfit, VerifierError
 from gateway.fronts.admin.operations import LookupAnswer, LookupCandidate, LookupQuestion, LookupStep
 from gateway.runtime.asking import goes_elsewhere, request_of, route_named, scope_of
 from gateway.runtime.generation import CompiledRoute, Generation
-from gateway.stores.catalog import Catalog
+from gateway.stores.catalog import Catalog, Near
 
 OTHER_PARTITION = "near enough: served to a request that is equal in all but its words"
 
@@ -86,32 +92,75 @@ async def _look_for_text(
     subject: dict[str, str | int | bool | None] = {"scope": scope.hex(), "text_length": len(text)}
     if route.tiers.embedder is None:
         trace.step(Stage.EMBED, "this route compares exact words only: ask with a whole request")
-        return LookupAnswer("miss", Reason.EXACT_ONLY, [], subject, _steps(trace.steps))
+        verdict, reason = await _denied(route, text, None, trace) or ("miss", Reason.EXACT_ONLY)
+        return LookupAnswer(verdict, reason, [], subject, _steps(trace.steps))
     try:
         vector = await route.tiers.embed(text)
     except TextUnfit as unfit:
         trace.step(Stage.EMBED, str(unfit))
-        return LookupAnswer("miss", Reason.EXACT_ONLY, [], subject, _steps(trace.steps))
+        verdict, reason = await _denied(route, text, None, trace) or ("miss", Reason.EXACT_ONLY)
+        return LookupAnswer(verdict, reason, [], subject, _steps(trace.steps))
     trace.embedded(vector)
+    denied = await _denied(route, text, vector, trace)
+    if denied is not None:
+        return LookupAnswer(*denied, [], subject, _steps(trace.steps))
     policy = route.policy
     near = await catalog.near_in_scope(route.settings.name, scope, route.entries.known_space(), vector, policy.top_k)
     best = f", the nearest at {near[0].similarity:.4f}" if near else ""
-    trace.step(Stage.NEAREST, f"{len(near)} asked before{best}; served at {policy.hit:g} or above")
-    candidates = [
-        LookupCandidate(
-            entry=each.id,
-            similarity=each.similarity,
-            verifier_score=None,
-            served=each.similarity >= policy.hit,
-            question=each.question,
-            why=OTHER_PARTITION if each.similarity >= policy.hit else BELOW,
-        )
-        for each in near
-    ]
+    at = threshold(policy, NO_WISHES)
+    does = "served" if policy.opinion is None else "judged"
+    trace.step(Stage.NEAREST, f"{len(near)} asked before{best}; {does} at {at:g} or above")
+    judged = [Candidate(each.id, each.similarity, None, b"", each.question) for each in near if each.similarity >= at]
+    try:
+        scores = await Opinions(policy, route.tiers).scores(text, judged)
+    except VerifierError as trouble:
+        trace.step(Stage.VERIFY, str(trouble))
+        scores = [0.0] * len(judged)
+    score_of = {each.id: score for each, score in zip(judged, scores, strict=True)}
+    candidates = [_in_scope(policy, each, score_of) for each in near]
+    near_enough = any(each.served for each in candidates)
+    if near_enough and route.settings.mode == "shadow":
+        trace.step("shadow", "this would be served to such a request; instead the upstream answers")
+        candidates = [
+            msgspec.structs.replace(each, served=False, why=HELD_BACK[Reason.SHADOW]) if each.served else each
+            for each in candidates
+        ]
+        return LookupAnswer("miss", Reason.SHADOW, candidates, subject, _steps(trace.steps))
+    if near_enough and route.proof is not None:
+        trace.step("proof", route.proof.explain())
+        candidates = [_proven(each, route.proof.least) for each in candidates]
     if any(each.served for each in candidates):
         return LookupAnswer("hit", None, candidates, subject, _steps(trace.steps))
-    reason = Reason.BELOW_THRESHOLD if near else Reason.NO_CANDIDATE
+    if near_enough:
+        return LookupAnswer("miss", Reason.UNPROVEN, candidates, subject, _steps(trace.steps))
+    reason = Reason.UNVERIFIED if judged else Reason.BELOW_THRESHOLD if near else Reason.NO_CANDIDATE
     return LookupAnswer("miss", reason, candidates, subject, _steps(trace.steps))
+
+
+async def _denied(route: CompiledRoute, text: str, vector: Vector | None, trace: Trace) -> tuple[str, Reason] | None:
+    """The verdict on a denied question, and on one that cannot be compared with those now; None: it is none of them."""
+    if route.cache is None or not route.cache.denials.any:
+        return None
+    ruling = await route.cache.denials.examine(text, trace, vector)
+    if ruling.denied is not None:
+        return ("bypass" if ruling.denied.then is Then.FORWARD else "refuse"), Reason.DENIED
+    return None if ruling.trouble is None else ("miss", ruling.trouble)
+
+
+def _in_scope(policy: CachePolicy, near: Near, score_of: dict[str, float | None]) -> LookupCandidate:
+    """What would become of it, were the request equal in all but its words."""
+    score = score_of.get(near.id)
+    served = near.id in score_of and accepted(policy, score)
+    why = OTHER_PARTITION if served else NOT_ACCEPTED if near.id in score_of else BELOW
+    return LookupCandidate(near.id, near.similarity, score, served, near.question, why)
+
+
+def _proven(candidate: LookupCandidate, least: float | None) -> LookupCandidate:
+    """The same under a bound on errors, which lets be served what is of this strength or more (None: nothing)."""
+    strength = candidate.similarity if candidate.verifier_score is None else candidate.verifier_score
+    if not candidate.served or (least is not None and strength >= least):
+        return candidate
+    return msgspec.structs.replace(candidate, served=False, why=HELD_BACK[Reason.UNPROVEN])
 
 
 def _bypassed(reason: Reason) -> LookupAnswer:
@@ -131,7 +180,7 @@ async def _show(catalog: Catalog, considered: Sequence[Considered]) -> list[Look
         LookupCandidate(
             entry=each.id,
             similarity=each.similarity,
-            verifier_score=None,
+            verifier_score=each.score,
             served=each.served,
             question=questions.get(each.id),
             why=each.why,

@@ -1,15 +1,21 @@
-"""The embedder that a routes file describes; its module is imported only where it is used."""
+"""The embedder that a routes file describes, its module imported only where it is used; and what models cost."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from gateway.config import model
+from gateway.core.prices import Prices
 from gateway.embedders.queue import Adapter, BoundedEmbedder
 from gateway.embedders.remote import OnTokens, unpaid
 
 # Embedders that cost nothing to ask in vain.
 LOCAL = (model.OnnxEmbedder, model.SentenceTransformersEmbedder)
+
+
+def prices_of(settings: model.File) -> Prices:
+    """What models cost."""
+    return Prices((pattern, price.prompt, price.completion) for pattern, price in settings.prices.items())
 
 
 def embedder_of(settings: model.File, route: model.Route) -> str:

@@ -10,7 +10,10 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from gateway.errors import StoreError
+from gateway.core.asgi import HeaderList
+from gateway.errors import StoreError, Unauthorized
+from gateway.fronts.admin.deny_shapes import DeniedPage, DeniedShown, DenyOrder, SparedShown
+from gateway.fronts.admin.judged import FeedbackOrder, FeedbackResult, ShadowReport, ShadowReset
 from gateway.fronts.admin.operations import (
     EntriesPage,
     EntryShown,
@@ -26,7 +29,11 @@ from gateway.fronts.admin.operations import (
     Running,
     Stats,
 )
+from gateway.fronts.clients import Caller
 from gateway.runtime.asking import route_named
+from gateway.runtime.compile import clients_of
+from gateway.runtime.deny_orders import allow, deny, list_denied, spare
+from gateway.runtime.feedback import take_feedback
 from gateway.runtime.figures import moment_of, stats_of
 from gateway.runtime.gateway import Gateway
 from gateway.runtime.importing import import_lines
@@ -34,6 +41,7 @@ from gateway.runtime.lines import as_text, write_line
 from gateway.runtime.lookups import look_up
 from gateway.runtime.orders import purge_of
 from gateway.runtime.reload import Reloader
+from gateway.runtime.shadowing import log_lines, shadow_report
 from gateway.stores.catalog import Catalog, Listed
 
 
@@ -114,6 +122,18 @@ class RunningOperations:
         purged = await self._gateway.current.resources.purging.log.purge(purge)
         return PurgeResult(max(matched, purged.removed), purged.removed)
 
+    async def denied(self, *, route: str | None, limit: int, after: str | None) -> DeniedPage:
+        return await list_denied(self._gateway.current, route=route, limit=limit, after=after)
+
+    async def deny(self, order: DenyOrder) -> DeniedShown:
+        return await deny(self._gateway.current, order)
+
+    async def allow(self, denied_id: str) -> bool:
+        return await allow(self._gateway.current, denied_id)
+
+    async def spare(self, denied_id: str, question: str) -> SparedShown | None:
+        return await spare(self._gateway.current, denied_id, question)
+
     async def export(self, route: str | None) -> AsyncIterator[bytes]:
         """Entries that do not open with this gateway's key, and those of routes that are gone, would be of no use."""
         self._check_route(route)
@@ -126,6 +146,29 @@ class RunningOperations:
     async def import_lines(self, lines: bytes, *, route: str | None) -> Imported:
         async with self._importing:
             return await import_lines(self._gateway.current, self._catalog, lines, route)
+
+    @property
+    def has_clients(self) -> bool:
+        return bool(self._gateway.settings.clients)
+
+    def caller_of(self, headers: HeaderList) -> Caller | None:
+        try:
+            return clients_of(self._gateway.settings).identify(headers)
+        except Unauthorized:
+            return None
+
+    async def feedback(self, order: FeedbackOrder, caller: Caller | None, headers: HeaderList) -> FeedbackResult | None:
+        return await take_feedback(self._gateway.current, order, caller, headers)
+
+    async def shadow(self, *, route: str | None, since: str | None) -> ShadowReport:
+        return await shadow_report(self._gateway.current, route, since)
+
+    def shadow_log(self, route: str | None, since: str | None) -> AsyncIterator[bytes]:
+        return log_lines(self._gateway.current, route, since)
+
+    async def reset_shadow(self, route: str) -> ShadowReset:
+        self._check_route(route)
+        return ShadowReset(await self._gateway.current.resources.evidence.reset(route))
 
     @property
     def _catalog(self) -> Catalog:

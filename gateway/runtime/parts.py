@@ -127,3 +127,13 @@ async def trouble_of(step: Step, seconds: float | None) -> str | None:
     except TimeoutError:
         return f"no answer within {seconds:g} s"
     return None
+
+
+def hashable(settings: msgspec.Struct) -> bytes:
+    """Settings with mappings in them as a key: equal settings, equal bytes."""
+    return msgspec.json.encode(settings, order="deterministic", enc_hook=_number)
+
+
+def _number(value: object) -> object:
+    """Durations and sizes as the numbers that they are."""
+    return int(value) if isinstance(value, int) else float(cast("float", value))

@@ -1,4 +1,5 @@
-"""Purges in one process: what the log of purges says goes to those who look up and keep, and out of memory and Redis.
+"""Purges in one process: what the log of purges says goes to those who look up and keep, and out of memory, Redis
+and what was judged.
 
 It begins with what is known in PostgreSQL and then follows it; both go on over reloads, and while PostgreSQL is down.
 """
@@ -6,16 +7,19 @@ It begins with what is known in PostgreSQL and then follows it; both go on over 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
 
 from gateway.core.events import Purged, Stage, Trouble
+from gateway.core.messages import Entry
 from gateway.core.ports import Emit
 from gateway.core.purges import Purge
 from gateway.engine.guard import Guard
 from gateway.engine.purges import Purges
 from gateway.errors import CacheTrouble, StoreError
 from gateway.runtime.background import BackgroundTask
+from gateway.runtime.evidence import EvidenceKeeping
 from gateway.stores.memory import MemoryStore
 from gateway.stores.postgres import Database
 from gateway.stores.purge_log import PurgeLog
@@ -35,9 +39,11 @@ class Purging:
         memory: MemoryStore | None,
         redis: tuple[RedisStore, Guard] | None,
         purges: Purges,
+        evidence: EvidenceKeeping,
         emit: Emit,
     ) -> None:
         self.purges = purges
+        self._evidence = evidence
         self.log = PurgeLog(database, namespace=namespace, heard=self._hear, on_removed=self._let_go)
         self._memory = memory
         self._redis = redis
@@ -55,6 +61,16 @@ class Purging:
     async def end(self) -> None:
         await self._following.end()
 
+    async def evict(self, entry: Entry) -> None:
+        """Void one entry, in every tier, worker and replica. While PostgreSQL is down, in this process and in Redis."""
+        purge = Purge(time.time(), entry.route, exact=frozenset([entry.exact]))
+        try:
+            await self.log.purge(purge)
+        except StoreError as trouble:
+            self._tell(trouble)
+            await self._hear([purge], whole=False)
+            await self._let_go([entry.exact])
+
     async def _hear(self, purges: Sequence[Purge], whole: bool) -> None:
         if whole:
             self.purges.replace(purges)
@@ -62,10 +78,12 @@ class Purging:
             self.purges.add(purges)
         if self._memory is not None and not whole:
             await self._memory.forget(self.purges.covers)
+        self._evidence.purged()
 
     async def _let_go(self, keys: Sequence[bytes]) -> None:
         """Redis holds what is void until it expires otherwise: look-ups would pass over it, and this frees the place."""
         self._emit(Purged(len(keys)))
+        await self._evidence.forget_words(keys)
         if self._redis is None:
             return
         store, guard = self._redis

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import msgspec
 
@@ -20,21 +20,30 @@ from gateway.core.ports import Counters, Emit, Locks
 from gateway.embedders.queue import BoundedEmbedder
 from gateway.engine.allowance import Allowances
 from gateway.engine.coalesce import Coalescing, Flights
+from gateway.engine.evidence import Evidence
 from gateway.engine.guard import Guard, Skipping
 from gateway.engine.landing import Landings
+from gateway.engine.proof import Proof
 from gateway.engine.purges import Purges
-from gateway.engine.tiers import EMBEDDING_FOR, Places
+from gateway.engine.tiers import WORKING_FOR, Places
 from gateway.proxy.forwarding import Introducer
 from gateway.proxy.upstream import Source
 from gateway.runtime.background import BackgroundTask
+from gateway.runtime.deny_parts import DenyParts
+from gateway.runtime.denying import RouteDenials
 from gateway.runtime.entries import RouteEntries
+from gateway.runtime.evidence import EvidenceKeeping
 from gateway.runtime.models import embedder_of, make_embedder
-from gateway.runtime.parts import Lease, Made, trouble_of
+from gateway.runtime.parts import Lease, Made, hashable, trouble_of
 from gateway.runtime.purging import Purging
 from gateway.runtime.sources import make_source
+from gateway.runtime.verifying import Opened, judges_of, timeout_of, verifier_key, verifier_part, verifiers_of
 from gateway.stores.catalog import Catalog
 from gateway.stores.codec import Codec
+from gateway.stores.denials import DenialLog
 from gateway.stores.digest import derive
+from gateway.stores.evidence import EvidenceStore
+from gateway.stores.evidence_log import EvidenceLog
 from gateway.stores.memory import MemoryStore
 from gateway.stores.postgres import Database
 from gateway.stores.postgres_counters import PostgresCounters, PostgresSpending
@@ -50,6 +59,7 @@ PING_SECONDS = 2.0
 
 Ping: TypeAlias = Callable[[], Awaitable[None]]
 Limits: TypeAlias = Callable[[], Mapping[str, RouteLimits]]
+Readable: TypeAlias = Callable[[], frozenset[str]]
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -62,9 +72,11 @@ class Secrets(msgspec.Struct, frozen=True):
 
 class Resources:
     """Taken from the lease, which closes them when nobody needs them any more. `limits` tells the sweeper the limits of
-    the routes that run now."""
+    the routes that run now, `readable` which of them store questions readable."""
 
-    def __init__(self, settings: model.File, secrets: Secrets, lease: Lease, emit: Emit, limits: Limits) -> None:
+    def __init__(
+        self, settings: model.File, secrets: Secrets, lease: Lease, emit: Emit, limits: Limits, readable: Readable
+    ) -> None:
         self._lease = lease
         self._emit = emit
         self._settings = settings
@@ -82,6 +94,9 @@ class Resources:
         self.allowances = self._take_allowances(stores)
         names = sorted({embedder_of(settings, route) for route in settings.routes} - {""})
         self.embedders = {name: self._take_embedder(name, settings.embedders[name]) for name in names}
+        self.verifiers = {name: self._take_verifier(name) for name in verifiers_of(settings)}
+        judges = judges_of(settings)
+        self.judges = {route: self._take_verifier(name, of_answers=True) for route, name in judges.items()}
         self.entries = {
             (embedder, at_rest): self._take_entries(embedder, at_rest)
             for embedder, at_rest in sorted(
@@ -92,8 +107,11 @@ class Resources:
         self.introducer = Introducer(settings.server.trusted_proxies, settings.server.forwarded)
         self.sources = {name: self._take_source(name, upstream) for name, upstream in settings.upstreams.items()}
         self._take_upkeep(limits)
+        self.evidence = self._take_evidence(readable)
         self.purging = self._take_purging(stores)
+        self.denials = self._make_deny_parts()
         self.catalog = Catalog(self.database, self.codec("readable"), namespace=settings.server.namespace)
+        self.evidence_log = EvidenceLog(self.database, settings.server.namespace, self.codec("readable"))
 
     def codec(self, at_rest: str) -> Codec:
         """How entries of this kind are written; `readable` opens what is sealed as well."""
@@ -107,13 +125,31 @@ class Resources:
         """A route's answers that are being stored."""
         return self._lease.take(("landings", route), lambda: Made(Landings()))
 
+    def proof(self, about: Hashable, make: Callable[[], Proof]) -> Proof:
+        """A route's proof under its bound on errors, which is not begun anew by a reload."""
+        return self._lease.take(("proof", about), lambda: Made(make()))
+
+    def denied_on(self, route: str, embedder: str) -> RouteDenials:
+        """What is denied on a route; `embedder` "": it compares exact words only."""
+        if not embedder:
+            return self.denials.on(route, None)
+        made_of = hashable(self._settings.embedders[embedder])
+        return self.denials.on(route, (embedder, made_of, self.embedders[embedder][0]))
+
+    def note(self, troubles: Mapping[str, str]) -> None:
+        """Models that could not be opened, and why, by part: `check` asks for them before anybody has used them."""
+        for _, guard in (*self.embedders.values(), *self.verifiers.values()):
+            guard.trouble = troubles.get(guard.part, guard.trouble)
+
     async def check(self) -> dict[str, str]:
-        """Each part and what is wrong with it now, or `ok`. An embedder is asked only if its last use failed, as a remote
-        one is paid for each text."""
+        """Each part and what is wrong with it now, or `ok`. A model is asked only if opening it or its last use failed, as
+        a remote one is paid for each text."""
         models = {guard.part: (guard, embedder) for embedder, guard in self.embedders.values()}
         pings: dict[str, Ping] = {"postgres": self.database.ping}
         for store in self.redis.values():
             pings["redis"] = store.ping
+        asked = {guard.part: (guard, verifier) for verifier, guard in self.verifiers.values()}
+        pings |= {part: verifier.ping for part, (guard, verifier) in asked.items() if guard.trouble is not None}
         pings |= {
             part: partial(_ping_through, guard, embedder)
             for part, (guard, embedder) in models.items()
@@ -121,7 +157,7 @@ class Resources:
         }
         troubles = await asyncio.gather(*(trouble_of(ping, PING_SECONDS) for ping in pings.values()))
         found = {part: trouble or "ok" for part, trouble in zip(pings, troubles, strict=True)}
-        return dict.fromkeys(models, "ok") | found
+        return dict.fromkeys([*models, *asked], "ok") | found
 
     def _take_memory(self, max_bytes: int) -> MemoryStore | None:
         if not max_bytes:
@@ -155,20 +191,28 @@ class Resources:
 
     def _take_embedder(self, name: str, settings: model.Embedder) -> tuple[BoundedEmbedder, Guard]:
         part = f"embedders.{name}"
-        guard = self._guard(part, settings.timeout, _hashable(settings))
+        guard = self._guard(part, settings.timeout, hashable(settings))
 
         def paid(tokens: int) -> None:
-            self._emit(Embedded(name, tokens, tokens * settings.price / 1e6, EMBEDDING_FOR.get()))
+            self._emit(Embedded(name, tokens, tokens * settings.price / 1e6, WORKING_FOR.get()))
 
         def make() -> Made[BoundedEmbedder]:
             embedder = make_embedder(settings, paid)
             return Made(embedder, part, partial(_ping_through, guard, embedder), embedder.close)
 
-        return self._lease.take((part, _hashable(settings)), make), guard
+        return self._lease.take((part, hashable(settings)), make), guard
+
+    def _take_verifier(self, name: str, *, of_answers: bool = False) -> tuple[Opened, Guard]:
+        """A judge of answers has a budget of its own, and troubles that are not those of look-ups."""
+        key = (self._database_key, of_answers, *verifier_key(self._settings, name))
+        guard = self._guard(f"verifiers.{name}", timeout_of(self._settings, name), key)
+        known = self._settings, name, self.database, self.key, self._emit
+        make = partial(verifier_part, *known, of_answers=of_answers)
+        return self._lease.take((guard.part, key), make), guard
 
     def _take_entries(self, embedder: str, at_rest: str) -> RouteEntries:
         namespace = self._settings.server.namespace
-        model_of = _hashable(self._settings.embedders[embedder]) if embedder else None
+        model_of = hashable(self._settings.embedders[embedder]) if embedder else None
 
         def make() -> Made[RouteEntries]:
             found = self.embedders[embedder][0] if embedder else None
@@ -184,7 +228,7 @@ class Resources:
             return Made(source, close=source.close)
 
         # Where else a request may go is the routes' business: the connections are the same.
-        return self._lease.take((f"upstreams.{name}", _hashable(msgspec.structs.replace(settings, fallback=()))), make)
+        return self._lease.take((f"upstreams.{name}", hashable(msgspec.structs.replace(settings, fallback=()))), make)
 
     def _take_upkeep(self, limits: Limits) -> None:
         namespace, promote_at = self._settings.server.namespace, self._settings.stores.postgres.hnsw.promote_at
@@ -203,6 +247,19 @@ class Resources:
 
         self._lease.take(("upkeep", self._database_key, namespace, promote_at), make)
 
+    def _take_evidence(self, readable: Readable) -> EvidenceKeeping:
+        """What was judged counts on over a reload, also what is not written yet."""
+        namespace = self._settings.server.namespace
+        known = self._lease.take(("judged", self._database_key[0], namespace), lambda: Made(Evidence(self._emit)))
+        sealing, plain = self.codec("sealed"), self.codec("readable")
+
+        def make() -> Made[EvidenceKeeping]:
+            store = EvidenceStore(self.database, namespace, lambda route: plain if route in readable() else sealing)
+            keeping = EvidenceKeeping(known, store, self._emit)
+            return Made(keeping, "", keeping.begin, keeping.end, later=True)
+
+        return self._lease.take(("evidence", self._database_key, namespace, self._seal_key), make)
+
     def _take_purging(self, stores: model.Stores) -> Purging:
         """What was purged stays so over a reload, also where PostgreSQL cannot tell it once more."""
         namespace = self._settings.server.namespace
@@ -211,11 +268,18 @@ class Resources:
 
         def make() -> Made[Purging]:
             redis = None if store is None else (store, self.redis_guard)
-            purging = Purging(self.database, namespace, self.memory, redis, purges, self._emit)
+            purging = Purging(self.database, namespace, self.memory, redis, purges, self.evidence, self._emit)
             return Made(purging, "", purging.begin, purging.end, later=True)
 
-        redis = (stores.redis, min(self.redis, default=""), self._seal_key)
-        return self._lease.take(("purges", self._database_key, namespace, stores.memory.max_bytes, redis), make)
+        redis = (stores.redis, min(self.redis, default=""))
+        key = ("purges", self._database_key, namespace, stores.memory.max_bytes, redis, self._seal_key)
+        return self._lease.take(key, make)
+
+    def _make_deny_parts(self) -> DenyParts:
+        namespace = self._settings.server.namespace
+        log = DenialLog(self.database, self.codec("sealed"), namespace=namespace)
+        key = (self._database_key, namespace, self._seal_key)
+        return DenyParts(self._settings, self.key, log, key, self._lease, self._emit)
 
     def _take_allowances(self, stores: model.Stores) -> Allowances:
         """What clients used counts on over a reload; in Redis where there is one, but dollars in PostgreSQL always."""
@@ -246,16 +310,6 @@ class Resources:
         skipping = Skipping(breaker.failures, float(breaker.pause), float(breaker.longest))
         make = partial(Guard, part, float(timeout), self._emit, time.monotonic, skipping)
         return self._lease.take(("guard", part, float(timeout), skipping, guarded), lambda: Made(make()))
-
-
-def _hashable(settings: msgspec.Struct) -> bytes:
-    """Settings with mappings in them as a key: equal settings, equal bytes."""
-    return msgspec.json.encode(settings, order="deterministic", enc_hook=_number)
-
-
-def _number(value: object) -> object:
-    """Durations and sizes as the numbers that they are."""
-    return int(value) if isinstance(value, int) else float(cast("float", value))
 
 
 async def _ping_through(guard: Guard, embedder: BoundedEmbedder) -> None:

@@ -6,7 +6,7 @@ keeps the generation it began with.
 
 from __future__ import annotations
 
-from gateway.core.asgi import App, Message, Receive, Scope, Send
+from gateway.core.asgi import CLIENTS_DOOR, App, Message, Receive, Scope, Send
 from gateway.errors import NoRoute, NoWebSockets
 from gateway.fronts.problem import send_problem
 from gateway.runtime.generation import Generation
@@ -14,13 +14,13 @@ from gateway.runtime.generation import Generation
 ADMIN = b"/-/"
 HEALTH = b"/health"
 READY = "/-/ready"
-# What load balancers ask the clients' own door.
-OPEN = frozenset({b"/-/live", b"/-/ready"})
+# What load balancers ask the clients' own door, and clients may say there.
+OPEN = frozenset({b"/-/live", b"/-/ready", b"/-/feedback"})
 
 
 class Switch:
     """`generation` is None until the gateway has started; then it is replaced by one assignment. With `open_only` nothing
-    but the probes is answered under `/-/`: the rest has a door of its own."""
+    but the probes and feedback is answered under `/-/`: the rest has a door of its own."""
 
     def __init__(self, admin: App, *, open_only: bool = False) -> None:
         self.generation: Generation | None = None
@@ -42,6 +42,8 @@ class Switch:
                 door = "the operator's door has an address of its own: server.admin.listen"
                 await send_problem(send, NoRoute(door))
             else:
+                if self._open_only:
+                    scope[CLIENTS_DOOR] = True
                 await self.operate(scope, receive, send)
             return
         generation = self.generation

@@ -73,16 +73,21 @@ class PgVectorStore:
         rows = await self._database.fetch(statements.vector, entry_id)
         return (rows[0]["embedding"] or b"") if rows else None
 
-    async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
+    async def nearest(
+        self, partition: bytes, vector: Vector, k: int, load_at: float, now: float, *, questions: bool = False
+    ) -> list[Candidate]:
         statements = await self._prepared()
         statement = statements.nearest
         if partition in self._database.graphs.get(self._space, ()):
             statement = nearest_in_graph(await self._database.table(self._space), partition)
-        rows = await self._database.fetch(statement, partition, vector, k, now, load_at)
-        return [
-            Candidate(row["id"], row["similarity"], read_entry(self._codec, row) if row["head"] is not None else None)
-            for row in rows
-        ]
+        rows = await self._database.fetch(statement, partition, vector, k, now, load_at, questions)
+        return [self._candidate(row) for row in rows]
+
+    def _candidate(self, row: asyncpg.Record) -> Candidate:
+        entry = read_entry(self._codec, row) if row["head"] is not None else None
+        closed = row["question"]
+        question = None if closed is None else self._codec.open_question(closed, row["exact"])
+        return Candidate(row["id"], row["similarity"], entry, row["exact"], question)
 
     async def put(self, entry: Entry) -> None:
         """As `keep`, without question and vector: found by its exact key only."""
@@ -252,17 +257,19 @@ def _nearest(table: Table) -> str:
 
 def _columns_and_order(table: Table) -> tuple[str, str]:
     distance = f"embedding {table.distance} $2"
-    return f"{ROW}, {distance} AS distance", f"ORDER BY {distance} LIMIT $3"
+    return f"{ROW}, question, {distance} AS distance", f"ORDER BY {distance} LIMIT $3"
 
 
 def _ranked(near: str) -> str:
-    """$1 partition, $2 vector, $3 how many, $4 now, $5 similarity from which the first brings its answer."""
+    """$1 partition, $2 vector, $3 how many, $4 now, $5 similarity from which the first brings its answer and, with $6, all
+    bring their questions."""
     brings = "nth = 1 AND similarity >= $5"
     return f"""{near}, ranked AS (
             SELECT *, row_number() OVER (ORDER BY distance) AS nth, greatest(0, least(1, 1 - distance)) AS similarity
             FROM near ORDER BY distance LIMIT $3
         )
         SELECT id, similarity, exact, route, scope, partition, asked_at, created_at, expires_at,
-            CASE WHEN {brings} THEN head END AS head, CASE WHEN {brings} THEN body END AS body
+            CASE WHEN {brings} THEN head END AS head, CASE WHEN {brings} THEN body END AS body,
+            CASE WHEN $6 AND similarity >= $5 THEN question END AS question
         FROM ranked ORDER BY nth
         """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # "semgate" in ASCII; the second number tells semgate's locks apart.
 LOCK_CLASS = 0x73656D67
-MIGRATE, CHORES, PROMOTE, PURGE, SETTLE = 1, 2, 3, 4, 5
+MIGRATE, CHORES, PROMOTE, PURGE, SETTLE, EVIDENCE, DENY = 1, 2, 3, 4, 5, 6, 7
 
 OLDEST_PGVECTOR = (0, 8)
 # What pgvector can index as halfvec.

@@ -83,6 +83,7 @@ async def sweep(database: Database, namespace: str, limits: Mapping[str, RouteLi
     else:
         return Swept(expired, 0, ours=False)
     await _remove_ended_locks(database)
+    await _remove_ended_verdicts(database, now)
     await _remove_idle_purges(database, now)
     for route, over_entries, over_bytes in await _over_limits(database, namespace, limits):
         victims = await _longest_unused(database, namespace, route, over_entries, over_bytes)
@@ -191,6 +192,13 @@ async def _remove_ended_locks(database: Database) -> None:
     async with database.transaction() as connection:
         await _read_all(connection)
         await connection.execute("DELETE FROM semgate.locks WHERE until <= extract(epoch FROM clock_timestamp())")
+
+
+async def _remove_ended_verdicts(database: Database, now: float) -> None:
+    """Of judges that nobody asked again for so long (see verdicts)."""
+    async with database.transaction() as connection:
+        await _read_all(connection)
+        await connection.execute("DELETE FROM semgate.verdicts WHERE until <= $1", now)
 
 
 async def _remove_idle_purges(database: Database, now: float) -> None:

@@ -9,9 +9,12 @@ import msgspec
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 
+from gateway.core.asgi import HeaderList
 from gateway.errors import SemgateError
 from gateway.fronts.admin import examples
+from gateway.fronts.admin.deny_shapes import DeniedPage, DeniedShown, DenyOrder, SparedShown
 from gateway.fronts.admin.door import CONTROLLERS, door_state
+from gateway.fronts.admin.judged import FeedbackOrder, FeedbackResult, ShadowReport, ShadowReset
 from gateway.fronts.admin.operations import (
     EntriesPage,
     EntryWhole,
@@ -27,6 +30,7 @@ from gateway.fronts.admin.operations import (
     Stats,
 )
 from gateway.fronts.admin.problems import from_litestar, from_nowhere, from_semgate
+from gateway.fronts.clients import Caller
 
 TOKEN = "correct-horse-battery"
 # (method, path) of everything that needs the token
@@ -40,9 +44,24 @@ GUARDED = [
     ("GET", "/-/entries/01a1fd2e"),
     ("DELETE", "/-/entries/01a1fd2e"),
     ("POST", "/-/purge"),
+    ("GET", "/-/deny"),
+    ("POST", "/-/deny"),
+    ("DELETE", "/-/deny/01a1fd2e"),
+    ("POST", "/-/deny/01a1fd2e/false-positive"),
+    ("GET", "/-/shadow"),
+    ("GET", "/-/shadow/log"),
+    ("DELETE", "/-/shadow?route=chat"),
+    ("POST", "/-/feedback"),
     ("GET", "/-/export"),
     ("POST", "/-/import"),
 ]
+# What those need that are not content without a body.
+BODIES = {
+    ("POST", "/-/feedback"): b'{"entry": "01a1fd2e", "verdict": "wrong"}',
+    ("POST", "/-/lookup"): b'{"route": "chat", "text": "Hi"}',
+    ("POST", "/-/deny"): b'{"text": "Hi"}',
+    ("POST", "/-/deny/01a1fd2e/false-positive"): b'{"question": "Hi"}',
+}
 OPEN = [("GET", "/-/live"), ("GET", "/-/ready"), ("GET", "/-/metrics")]
 
 
@@ -101,6 +120,45 @@ class Scripted:
     async def purge(self, order: PurgeOrder) -> PurgeResult:
         self._asked("purge", order)
         return msgspec.convert(examples.PURGED, PurgeResult)
+
+    async def denied(self, *, route: str | None, limit: int, after: str | None) -> DeniedPage:
+        self._asked("denied", (route, limit, after))
+        return msgspec.convert(examples.DENIED_PAGE, DeniedPage)
+
+    async def deny(self, order: DenyOrder) -> DeniedShown:
+        self._asked("deny", order)
+        return msgspec.convert(examples.DENIED, DeniedShown)
+
+    async def allow(self, denied_id: str) -> bool:
+        self._asked("allow", denied_id)
+        return denied_id in self.known_ids
+
+    async def spare(self, denied_id: str, question: str) -> SparedShown | None:
+        self._asked("spare", (denied_id, question))
+        return msgspec.convert(examples.SPARED, SparedShown) if denied_id in self.known_ids else None
+
+    has_clients = False
+    caller: Caller | None = None
+
+    def caller_of(self, headers: HeaderList) -> Caller | None:
+        self._asked("caller_of")
+        return self.caller
+
+    async def feedback(self, order: FeedbackOrder, caller: Caller | None, headers: HeaderList) -> FeedbackResult | None:
+        self._asked("feedback", (order, caller))
+        return msgspec.convert(examples.FEEDBACK_TAKEN, FeedbackResult) if order.entry in self.known_ids else None
+
+    async def shadow(self, *, route: str | None, since: str | None) -> ShadowReport:
+        self._asked("shadow", (route, since))
+        return msgspec.convert(examples.REPORT, ShadowReport)
+
+    async def shadow_log(self, route: str | None, since: str | None) -> AsyncIterator[bytes]:
+        self._asked("shadow_log", (route, since))
+        yield examples.JUDGED_LINES.encode()
+
+    async def reset_shadow(self, route: str) -> ShadowReset:
+        self._asked("reset_shadow", route)
+        return msgspec.convert(examples.RESET, ShadowReset)
 
     async def export(self, route: str | None) -> AsyncIterator[bytes]:
         self._asked("export", route)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from litestar.testing import TestClient
-from scripted import GUARDED, OPEN, TOKEN, Scripted, app_for
+from scripted import BODIES, GUARDED, OPEN, TOKEN, Scripted, app_for
 
 from gateway.fronts.admin.access import MOST_ADDRESSES, MOST_FAILURES, WINDOW, Failures
 
@@ -46,8 +46,7 @@ def test_a_wrong_or_missing_token_is_401(operations: Scripted, method: str, path
 
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_the_right_token_opens(client: TestClient, operations: Scripted, method: str, path: str):
-    body = {"content": b'{"route": "chat", "text": "Hi"}'} if path == "/-/lookup" else {}
-    answer = client.request(method, path, **body)
+    answer = client.request(method, path, content=BODIES.get((method, path), b""))
     assert answer.status_code in (200, 204), answer.text
     assert answer.headers["cache-control"] == "no-store"
 

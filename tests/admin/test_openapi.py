@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from litestar.testing import TestClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from scripted import GUARDED, OPEN, Scripted, app_for
 
-from gateway.fronts.admin import examples, operations
+from gateway.fronts.admin import deny_shapes, examples, judged, operations
 from gateway.fronts.admin.openapi import document
 
 
@@ -27,7 +28,7 @@ def test_it_is_valid_openapi(described: dict[str, Any]):
 
 def test_it_names_every_path_and_method_that_there_is(described: dict[str, Any]):
     served = {
-        (method, route.path.replace("{entry_id:str}", "{id}"))
+        (method, re.sub(r"\{\w+_id:str\}", "{id}", route.path))
         for route in app_for(Scripted()).routes
         if not route.path.startswith("/-/ui")
         for method in route.methods
@@ -77,6 +78,15 @@ def test_every_guarded_operation_says_what_may_go_wrong(described: dict[str, Any
         (examples.ORDER, operations.PurgeOrder),
         (examples.PURGED, operations.PurgeResult),
         (examples.IMPORTED, operations.Imported),
+        (examples.REPORT, judged.ShadowReport),
+        (json.loads(examples.JUDGED_LINES), judged.ShadowLine),
+        (examples.RESET, judged.ShadowReset),
+        (examples.FEEDBACK, judged.FeedbackOrder),
+        (examples.FEEDBACK_TAKEN, judged.FeedbackResult),
+        (examples.DENY, deny_shapes.DenyOrder),
+        (examples.DENIED_PAGE, deny_shapes.DeniedPage),
+        (examples.FALSE_POSITIVE, deny_shapes.FalsePositive),
+        (examples.SPARED, deny_shapes.SparedShown),
     ],
 )
 def test_examples_fit_their_shapes(example: Any, shape: type):

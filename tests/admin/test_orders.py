@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
-from scripted import GUARDED, TOKEN, Scripted, app_for
+from scripted import BODIES, GUARDED, TOKEN, Scripted, app_for
 
 from gateway.errors import EmbedError, InvalidOrder, ReloadRefused, StoreError
 from gateway.fronts.admin import examples
@@ -145,7 +145,7 @@ def test_what_cannot_be_done_is_a_problem_with_its_reason(
     for method, path in GUARDED:
         if path == "/-/openapi":
             continue
-        answer = client.request(method, path, content=b'{"route": "x"}' if path == "/-/lookup" else b"")
+        answer = client.request(method, path, content=BODIES.get((method, path), b""))
         assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM), path
         assert answer.json()["detail"] == str(error)
         assert ("retry-after" in answer.headers) is (status == 503)

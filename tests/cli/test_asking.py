@@ -111,6 +111,14 @@ def test_stats_are_shown_by_route_with_a_total(ask: Semgate, admin: AdminServer)
     assert ["total", "?", "?", "100", "50", "$0.2500"] in rows
 
 
+def test_stats_of_shadow_mode_have_their_would_be_hits(ask: Semgate, admin: AdminServer) -> None:
+    shadow = told_stats(10, {}, misses=0, would_be={"exact": 1, "verified": 5})
+    admin.answer("GET stats", Stats(since=1700000000.0, routes={"shadow": shadow}))
+    rows = [line.split() for line in ask("stats").stdout.splitlines()]
+    assert ["route", "requests", "hit", "rate", "misses", "bypasses", "would-be", "hits"] in rows
+    assert ["total", "10", "0.0", "%", "0", "0", "6"] in rows
+
+
 def test_stats_as_json_are_the_gateways_own(ask: Semgate, admin: AdminServer) -> None:
     admin.answer("GET stats", STATS)
     assert msgspec.json.decode(ask("stats", "--format", "json").stdout, type=Stats) == STATS

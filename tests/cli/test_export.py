@@ -57,3 +57,15 @@ def test_a_broken_export_leaves_what_was_there(ask: Semgate, admin: AdminServer,
 def test_an_export_to_nowhere_is_wrong_use(ask: Semgate, admin: AdminServer) -> None:
     assert ask("export", "--out", "no/such/folder/all.jsonl").exit_code == 2
     assert admin.asked == []
+
+
+def test_an_export_into_a_pipe_does_not_replace_it(ask: Semgate, admin: AdminServer, alone: Path) -> None:
+    admin.answer("GET export", Answer(200, whole_rows(3), "application/x-ndjson"))
+    os.mkfifo(alone / "pipe")
+    reader = os.open(alone / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert ask("export", "--out", "pipe").exit_code == 0
+        assert os.read(reader, 1 << 16) == whole_rows(3)
+    finally:
+        os.close(reader)
+    assert (alone / "pipe").is_fifo()

@@ -99,7 +99,7 @@ def test_every_bound_is_listed_with_its_default() -> None:
         "attempts: 1",
         "max_entries: 1000000",
         "ttl: 24h",
-        "hit: 0.95",
+        "candidate: 0.6",
         "top_k: 5",
         "trusted_proxies: []",
         "forwarded: both",

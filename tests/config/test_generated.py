@@ -72,7 +72,7 @@ def test_every_struct_of_a_routes_file_is_in_the_schema() -> None:
     known = routes_schema()["$defs"]
     assert isinstance(known, dict)
     own = {each.__name__ for each in structs(Settings) if each.__module__.startswith("gateway.config.model")}
-    bases = {"EmbedderSettings", "RouteSettings", Preset.__name__, File.__name__}
+    bases = {"EmbedderSettings", "VerifierSettings", "RouteSettings", Preset.__name__, File.__name__}
     assert own - bases <= set(known)
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.config.load import Loaded, load, read
-from gateway.config.model import Duration, File, Interval, OpenAIEmbedder, Size
+from gateway.config.model import Duration, File, Interval, OpenAIEmbedder, Share, Size
 from gateway.config.plain import plain
 from gateway.config.report import FORMATS, render
 from gateway.config.units import (
@@ -17,6 +17,7 @@ from gateway.config.units import (
     LONGEST,
     parse_duration,
     parse_interval,
+    parse_share,
     parse_size,
     write_duration,
     write_size,
@@ -176,6 +177,7 @@ def test_settings_are_exactly_what_msgspec_itself_would_read() -> None:
         readers: dict[type, Callable[[str], object]] = {
             Duration: parse_duration,
             Interval: parse_interval,
+            Share: parse_share,
             Size: parse_size,
         }
         return readers[kind](str(value))

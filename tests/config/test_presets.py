@@ -11,6 +11,8 @@ from api_example import Example, Json, turns
 from preset_examples import EXAMPLES
 
 from gateway.config.load import read
+from gateway.config.model import Thresholds, Verify
+from gateway.config.model_routes import AT_LEAST_PAIRWISE, CANDIDATE
 from gateway.config.preset import FilledRoute, fill, presets
 from gateway.core.body import Document
 from gateway.core.keys import Keyer
@@ -180,3 +182,25 @@ def test_a_route_without_a_preset_has_none(tmp_path: Path) -> None:
     assert settings is not None
     filled = fill(settings.routes[0], settings.defaults)
     assert (filled.preset, filled.preset_version, filled.query, filled.model) == ("", 0, ("$.q",), ())
+
+
+@pytest.mark.parametrize(
+    ("written", "verify", "thresholds"),
+    [
+        ("", Verify(by="pairwise", at_least=AT_LEAST_PAIRWISE), Thresholds(0.95, CANDIDATE)),
+        ("thresholds: {candidate: 0.9}", Verify(by="pairwise", at_least=AT_LEAST_PAIRWISE), Thresholds(0.95, 0.9)),
+        ("verify: {with: pairwise, at_least: 0.3}", Verify(by="pairwise", at_least=0.3), Thresholds(0.95, CANDIDATE)),
+        # Who says at which similarity to serve, and nothing of a second opinion, wants none.
+        ("thresholds: {hit: 0.97}", None, Thresholds(0.97)),
+        ("verify: none", None, Thresholds(0.95)),
+    ],
+)
+def test_llm_presets_ask_for_a_second_opinion_unless_told_otherwise(
+    tmp_path: Path, written: str, verify: Verify | None, thresholds: Thresholds
+) -> None:
+    path = tmp_path / "routes.yaml"
+    path.write_text(MERGED.replace("    ttl: 5m\n", f"    {written}\n").replace("    role: []\n", ""))
+    settings = read(path, {}).settings
+    assert settings is not None
+    filled = fill(settings.routes[1], settings.defaults)
+    assert (filled.verify, filled.thresholds) == (verify, thresholds)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
 
 import pytest
+from imitated_hub import imitated_hub
 from small_model import write_model
 
 ASK_THE_HUB = """
@@ -66,49 +64,5 @@ def test_a_hub_model_without_a_graph_is_refused_by_its_name(tmp_path: Path, hub:
 
 @pytest.fixture
 def hub() -> Iterator[Callable[[Path], str]]:
-    """A server on loopback that speaks as much of the hub's API as a download asks for."""
-    commit = "0" * 40
-    started: list[ThreadingHTTPServer] = []
-
-    def serve(folder: Path) -> str:
-        files = {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
-
-        class Hub(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                prefix = f"/somebody/small-model/resolve/{commit}/"
-                if self.path.startswith("/api/models/somebody/small-model"):
-                    siblings = [{"rfilename": name, "size": len(body)} for name, body in files.items()]
-                    listing = [
-                        {"type": "file", "path": name, "size": len(body), "oid": hashlib.sha1(body).hexdigest()}
-                        for name, body in files.items()
-                    ]
-                    info = {"id": "somebody/small-model", "sha": commit, "siblings": siblings}
-                    self.answer(json.dumps(listing if "/tree/" in self.path else info).encode(), {})
-                elif self.path.startswith(prefix) and self.path.removeprefix(prefix) in files:
-                    body = files[self.path.removeprefix(prefix)]
-                    self.answer(body, {"ETag": f'"{hashlib.sha1(body).hexdigest()}"', "X-Repo-Commit": commit})
-                else:
-                    self.send_error(404)
-
-            do_HEAD = do_GET
-
-            def answer(self, body: bytes, headers: dict[str, str]) -> None:
-                self.send_response(200)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if self.command == "GET":
-                    self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-        Thread(target=server.serve_forever, daemon=True).start()
-        started.append(server)
-        return f"http://127.0.0.1:{server.server_address[1]}"
-
-    yield serve
-    for server in started:
-        server.shutdown()
-        server.server_close()
+    with ExitStack() as started:
+        yield lambda folder: started.enter_context(imitated_hub(folder))

@@ -7,6 +7,7 @@ import json
 import math
 import struct
 import time
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from gateway.core.body import Document
@@ -14,18 +15,33 @@ from gateway.core.events import Event, NotKept
 from gateway.core.extract import compile_extractors
 from gateway.core.freshness import NO_WISHES, AllowedWishes, Wishes
 from gateway.core.keys import Keyer
-from gateway.core.messages import Candidate, Entry, Follow, Headers, Miss, Reason, Request, Source, Vector, Verdict
-from gateway.core.policy import CachePolicy, KeepRule, compile_terminal
+from gateway.core.messages import (
+    Candidate,
+    Entry,
+    Follow,
+    Headers,
+    Miss,
+    Near,
+    Reason,
+    Request,
+    Source,
+    Vector,
+    Verdict,
+)
+from gateway.core.policy import CachePolicy, KeepRule, SecondOpinion, compile_terminal
 from gateway.core.recording import Recording
 from gateway.core.subject import PUBLIC, Rule
 from gateway.encodings import decode
 from gateway.engine.cache import RouteCache
 from gateway.engine.coalesce import Coalescing, Flights
+from gateway.engine.deny_lists import DenyLists
+from gateway.engine.evidence import Evidence
 from gateway.engine.guard import Guard
 from gateway.engine.landing import Landings
 from gateway.engine.purges import Purges
 from gateway.engine.tiers import Places, Tiers
-from gateway.errors import EmbedError, StoreError
+from gateway.engine.trial import Trial
+from gateway.errors import EmbedError, StoreError, VerifierError
 from gateway.stores.memory import MemoryStore
 
 JSON: Headers = ((b"content-type", b"application/json"), (b"x-request-id", b"1"))
@@ -41,6 +57,7 @@ class Rows(MemoryStore):
     def __init__(self) -> None:
         super().__init__(1 << 30)
         self.vectors: dict[str, tuple[Entry, Vector]] = {}
+        self.asked: dict[str, str] = {}
         self.uses: list[str] = []
         self.down = False
         self.hold: asyncio.Event | None = None
@@ -56,11 +73,14 @@ class Rows(MemoryStore):
         self.put_now(entry)
         if vector is not None:
             self.vectors[entry.id] = entry, vector
+            self.asked[entry.id] = question
 
-    async def nearest(self, partition: bytes, vector: Vector, k: int, load_at: float, now: float) -> list[Candidate]:
+    async def nearest(
+        self, partition: bytes, vector: Vector, k: int, load_at: float, now: float, *, questions: bool = False
+    ) -> list[Candidate]:
         self._check()
         found = [
-            Candidate(entry.id, cosine(vector, other), entry)
+            Candidate(entry.id, cosine(vector, other), entry, entry.exact, self.asked[entry.id] if questions else None)
             for entry, other in self.vectors.values()
             if entry.partition == partition
         ]
@@ -117,6 +137,29 @@ def cosine(one: Vector, other: Vector) -> float:
     return sum(first * second for first, second in pairs)
 
 
+class Doubter:
+    """A verifier that accepts what it is told to; fails or waits as told."""
+
+    def __init__(self, scores: dict[str, float], *, batch: int = 1) -> None:
+        self.batch = batch
+        self.scores = scores
+        self.asked: list[list[str]] = []
+        self.down = False
+        self.hold: asyncio.Event | None = None
+
+    async def judge(self, question: str, others: Sequence[Near]) -> list[float]:
+        self.asked.append([other.text for other in others])
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.down:
+            raise VerifierError("down")
+        return [self.scores.get(other.text, 0.0) for other in others]
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class Bench:
     """One route's cache with its parts in reach."""
 
@@ -130,6 +173,10 @@ class Bench:
         ttl: float = 100.0,
         stale: float = 0.0,
         redis: bool = False,
+        verifier: Doubter | None = None,
+        denied: DenyLists | None = None,
+        evidence: Evidence | None = None,
+        trial: Callable[[Tiers], Trial] | None = None,
     ) -> None:
         self.events: list[Event] = []
         self.rows, self.words = Rows(), Words()
@@ -152,7 +199,9 @@ class Bench:
         )
         terminal = (compile_terminal("[DONE]"),)
         keep = KeepRule(frozenset({2}), 10_000, (), (), frozenset(), frozenset(), terminal=terminal)
-        policy = CachePolicy(0.7, 5, ttl, keep, AllowedWishes(frozenset(), None, None), stale_while_revalidate=stale)
+        allowed = AllowedWishes(frozenset(), None, None)
+        opinion = None if verifier is None else SecondOpinion(0.5, 0.8)
+        policy = CachePolicy(0.7, 5, ttl, keep, allowed, stale_while_revalidate=stale, opinion=opinion)
         ids = iter(range(1000))
         tiers = Tiers(
             memory=self.memory,
@@ -166,14 +215,25 @@ class Bench:
             emit=self.events.append,
             new_id=lambda: f"id-{next(ids)}",
             purges=self.purges,
+            denied=denied,
+            evidence=evidence,
+            verifier=None if verifier is None else (verifier, self._guard("verifier", 0.2)),
         )
         coalescing = Coalescing(followers, 1000.0, 10.0, 10_000)
+        self.trial = None if trial is None else trial(tiers)
         self.cache = RouteCache(
-            "route", rule, policy, Keyer(b"k" * 32, b"route"), tiers, Flights(coalescing, time.monotonic), Landings()
+            "route",
+            rule,
+            policy,
+            Keyer(b"k" * 32, b"route"),
+            tiers,
+            Flights(coalescing, time.monotonic),
+            Landings(),
+            trial=self.trial,
         )
 
-    def _guard(self, part: str) -> Guard:
-        return Guard(part, 5.0, self.events.append, time.monotonic)
+    def _guard(self, part: str, timeout: float = 5.0) -> Guard:
+        return Guard(part, timeout, self.events.append, time.monotonic)
 
     async def ask(self, question: str, wishes: Wishes = NO_WISHES, **more: object) -> Verdict:
         body = json.dumps({"q": question, **more}).encode()

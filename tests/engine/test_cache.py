@@ -169,7 +169,7 @@ def test_an_entry_of_another_partition_is_never_served():
         entry, vector = bench.rows.vectors["id-0"]
         stray = Entry(**{name: getattr(entry, name) for name in entry.__struct_fields__} | {"partition": b"other"})
 
-        async def astray(*_: object) -> list[Candidate]:
+        async def astray(*_: object, **_more: object) -> list[Candidate]:
             return [Candidate("id-0", 1.0, stray)]
 
         bench.rows.nearest = astray  # type: ignore[method-assign]

@@ -30,6 +30,9 @@ from gateway.observe.observer import Observer
 PROMISED = {
     "semgate_requests_total": {"route", "outcome", "source"},
     "semgate_bypass_total": {"route", "reason"},
+    "semgate_miss_total": {"route", "reason"},
+    "semgate_verifier_tokens_total": {"route", "verifier"},
+    "semgate_verifier_cost_usd_total": {"route", "verifier"},
     "semgate_not_kept_total": {"route", "reason"},
     "semgate_request_seconds": {"route", "outcome"},
     "semgate_stage_seconds": {"stage"},

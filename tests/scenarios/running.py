@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -146,7 +147,8 @@ def serve(folder: Path, config: str, *, env: dict[str, str] | None = None, ready
 
     try:
         until(answers, "the gateway does not start")
-        until(lambda: gateway.listening() >= len(gateway.workers()), "a worker does not start")
+        said = re.search(r"workers: (\d+)", config)
+        until(lambda: gateway.listening() >= int(said[1] if said else 1), "a worker does not start")
         yield gateway
     finally:
         gateway.http.close()

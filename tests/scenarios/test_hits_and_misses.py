@@ -67,7 +67,7 @@ def test_other_words_hit_and_tell_how_near_they_are(gateway: Gateway):
     first = gateway.ask("/v1/chat/completions", chat(RESET), key("two"))
     second = gateway.ask("/v1/chat/completions", chat(RESET_OTHERWISE), key("two"))
     assert second.headers["x-cache"] == "HIT"
-    assert "detail=semantic" in second.headers["cache-status"]
+    assert "detail=verified" in second.headers["cache-status"]
     assert second.headers["x-cache-source"] == "postgres"
     assert 0.95 <= float(second.headers["x-cache-similarity"]) < 1
     assert len(second.headers["x-cache-similarity"]) == len("0.9711")

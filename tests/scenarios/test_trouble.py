@@ -117,6 +117,23 @@ embedders: {default: {type: openai, model: m, base_url: "http://127.0.0.1:1/v1",
         assert "-secret" not in gateway.logged() + gateway.http.get("/-/ready").text + gateway.metrics()
 
 
+def test_a_model_that_cannot_be_opened_is_told_before_anybody_needs_it(
+    upstream: RawUpstream, data_dir: Path, tmp_path: Path
+):
+    config = f"""
+server: {{listen: LISTEN, data_dir: {data_dir}, namespace: unopened}}
+verifiers: {{cross: {{type: cross-encoder, model: /nowhere/at/all}}}}
+upstreams: {{api: {{url: "{upstream.url}"}}}}
+routes: [{{name: ask, path: /ask, upstream: api, preset: json-query, scope: public, verify: cross}}]
+"""
+    with serve(tmp_path, config, ready=False) as gateway:
+
+        def told() -> bool:
+            return "there is no such folder" in gateway.http.get("/-/ready").json()["parts"].get("verifiers.cross", "")
+
+        until(told, "a verifier without a model counts as ready")
+
+
 def test_a_slow_embedder_costs_its_budget_and_no_more(upstream: RawUpstream, data_dir: Path, tmp_path: Path):
     (tmp_path / "slow_embedder.py").write_text(
         "import time\n\n\nclass Slow:\n    dimensions = 2\n\n    def embed(self, text):\n"

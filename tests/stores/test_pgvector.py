@@ -227,9 +227,9 @@ def test_the_plan_uses_the_right_index_whatever_the_statistics_say(
             async with database.transaction() as connection:
                 if analysed:
                     await connection.execute(f"ANALYZE {table.entries}")
-                types = f"bytea, {table.vector_schema}.halfvec, int, float8, float8"
+                types = f"bytea, {table.vector_schema}.halfvec, int, float8, float8, boolean"
                 await connection.execute(f"PREPARE asked ({types}) AS {statements_for(table).nearest}")
-                values = f"'\\x{key(1).hex()}', '{list(array('f', random_vector(chance)))}', 5, {time.time()}, 0.9"
+                values = f"'\\x{key(1).hex()}', '{list(array('f', random_vector(chance)))}', 5, {time.time()}, 0.9, true"
                 lines = await connection.fetch(
                     f"EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF, SUMMARY OFF) EXECUTE asked ({values})"
                 )
@@ -290,5 +290,21 @@ def test_a_closed_database_is_trouble_and_opens_nothing(database_url: str) -> No
         with pytest.raises(StoreError, match="closed"):
             await store.get(key("a"), 0.0)
         await database.close()
+
+    asyncio.run(scenario())
+
+
+def test_questions_come_along_where_they_are_asked_for_and_near_enough(database_url: str) -> None:
+    async def scenario() -> None:
+        async with opened(database_url) as (_database, store):
+            kept = [entry(number) for number in range(3)]
+            for number, each in enumerate(kept):
+                await store.keep(each, f"question {number}", vector(0.3 * number))
+            partition, now = key("partition"), time.time()
+            without = await store.nearest(partition, vector(0.0), 3, 0.9, now)
+            assert [each.question for each in without] == [None, None, None]
+            found = await store.nearest(partition, vector(0.0), 3, 0.9, now, questions=True)
+            assert [each.question for each in found] == ["question 0", "question 1", None]
+            assert [each.exact for each in found] == [each.exact for each in kept]
 
     asyncio.run(scenario())

@@ -82,9 +82,9 @@ async def plan(database: Database) -> str:
     """How PostgreSQL would look into the graph of the partition `large`, without knowing what is asked."""
     table = await database.table(SPACE)
     async with database.transaction() as connection:
-        types = f"bytea, {table.vector_schema}.halfvec, int, float8, float8"
+        types = f"bytea, {table.vector_schema}.halfvec, int, float8, float8, boolean"
         await connection.execute(f"PREPARE asked ({types}) AS {nearest_in_graph(table, key('large'))}")
-        values = f"'\\x{key('large').hex()}', '{[1.0] * SIZE}', 5, {time.time()}, 0.9"
+        values = f"'\\x{key('large').hex()}', '{[1.0] * SIZE}', 5, {time.time()}, 0.9, true"
         lines = await connection.fetch(f"EXPLAIN (ANALYZE, COSTS OFF) EXECUTE asked ({values})")
         await connection.execute("DEALLOCATE asked")
     text = "\n".join(row[0] for row in lines)

@@ -27,18 +27,19 @@ MOST_ADDRESSES = 4096
 
 
 class Failures:
-    """Wrong tokens of the last minute by client address; `clock` is monotonic, in seconds. At most MOST_ADDRESSES are
-    remembered, and the one that failed longest ago is forgotten first."""
+    """Wrong tokens of the last minute by client address, `most` of them; `clock` is monotonic, in seconds. At most
+    MOST_ADDRESSES are remembered, and the one that failed longest ago is forgotten first."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], most: int = MOST_FAILURES) -> None:
         self._clock = clock
+        self._most = most
         self._times: OrderedDict[str, list[float]] = OrderedDict()
 
     def add(self, address: str) -> int:
         """One more from there. Seconds to stay away: 0 while it is within bounds."""
         now = self._clock()
         times = [each for each in self._times.pop(address, []) if each > now - WINDOW]
-        if len(times) < MOST_FAILURES:
+        if len(times) < self._most:
             times.append(now)
             wait = 0
         else:  # not counted: the window would never end for who asks on and on
@@ -63,7 +64,7 @@ def check_token(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     # Header bytes come as latin-1; what was sent is what is compared.
     given = presented.strip().encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
     if not given:
-        raise _unauthorized("send the admin token as `Authorization: Bearer TOKEN`")
+        raise unauthorized("send the admin token as `Authorization: Bearer TOKEN`")
     if not is_token(given, token):
         refuse(connection)
 
@@ -81,7 +82,7 @@ def refuse(connection: ASGIConnection[Any, Any, Any, Any]) -> NoReturn:
         raise TooManyRequestsException(
             detail=f"too many wrong tokens from this address; try again in {wait} s", headers={"Retry-After": str(wait)}
         )
-    raise _unauthorized("this is not the admin token (server.admin.token)")
+    raise unauthorized("this is not the admin token (server.admin.token)")
 
 
 def operations_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Operations:
@@ -89,7 +90,8 @@ def operations_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Operations:
     return operations
 
 
-def _unauthorized(detail: str) -> NotAuthorizedException:
+def unauthorized(detail: str) -> NotAuthorizedException:
+    """The error for who has shown nothing that is known here."""
     return NotAuthorizedException(detail=detail, headers={"WWW-Authenticate": 'Bearer realm="semgate admin"'})
 
 

@@ -11,6 +11,11 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.core.asgi import HeaderList
+from gateway.fronts.admin.deny_shapes import DeniedPage, DeniedShown, DenyOrder, SparedShown
+from gateway.fronts.admin.judged import FeedbackOrder, FeedbackResult, ShadowReport, ShadowReset
+from gateway.fronts.clients import Caller
+
 
 class Readiness(msgspec.Struct, frozen=True):
     """`status` is `ready`, or `degraded` where a part is down: requests are forwarded, less is cached. `parts` maps each
@@ -164,7 +169,9 @@ class Saved(msgspec.Struct, frozen=True):
 
 class RouteStats(msgspec.Struct, frozen=True):
     """Counts since the gateway started. `hits` by kind, `bypasses` and `not_kept` by reason; `entries` and `bytes` are
-    what is stored now, None while PostgreSQL does not answer. `seconds` and `similarities` by outcome."""
+    what is stored now, None while PostgreSQL does not answer. `seconds` and `similarities` by outcome. `proof`: what the
+    route serves under its bound on errors, and why; None where it has none. `would_be`: hits of shadow mode by kind; `judged`: answers
+    from the cache by origin and finding."""
 
     requests: int
     hits: dict[str, int]
@@ -180,6 +187,9 @@ class RouteStats(msgspec.Struct, frozen=True):
     bytes: int | None
     seconds: dict[str, Distribution] = {}
     similarities: dict[str, Distribution] = {}
+    proof: str | None = None
+    would_be: dict[str, int] = {}
+    judged: dict[str, dict[str, int]] = {}
 
 
 class Distribution(msgspec.Struct, frozen=True):
@@ -255,8 +265,39 @@ class Operations(Protocol):
 
     async def purge(self, order: PurgeOrder) -> PurgeResult: ...
 
+    async def denied(self, *, route: str | None, limit: int, after: str | None) -> DeniedPage:
+        """What is denied on this route (None: on any), by the routes file and by operators."""
+
+    async def deny(self, order: DenyOrder) -> DeniedShown: ...
+
+    async def allow(self, denied_id: str) -> bool:
+        """Take back a denied question, or a false positive. False where operators added none of this id."""
+
+    async def spare(self, denied_id: str, question: str) -> SparedShown | None:
+        """The question is not meant by this denied one; None where there is none of this id."""
+
     def export(self, route: str | None) -> AsyncIterator[bytes]:
         """All entries as JSON lines."""
 
     async def import_lines(self, lines: bytes, *, route: str | None) -> Imported:
         """Store a batch of JSON lines: exported ones, or questions with their answers. Those already there are left."""
+
+    def caller_of(self, headers: HeaderList) -> Caller | None:
+        """The declared client that sends these; None where it is none."""
+
+    @property
+    def has_clients(self) -> bool:
+        """Are any declared?"""
+
+    async def feedback(self, order: FeedbackOrder, caller: Caller | None, headers: HeaderList) -> FeedbackResult | None:
+        """A word on an entry; `caller` None: the operator's. None where there is no such entry, or it is not this
+        client's. Raises TooManyRequests."""
+
+    async def shadow(self, *, route: str | None, since: str | None) -> ShadowReport:
+        """What shadow mode, audits and feedback found for so long (`24h`, or seconds; None: as long as it is kept)."""
+
+    def shadow_log(self, route: str | None, since: str | None) -> AsyncIterator[bytes]:
+        """Each judgement as a JSON line, a ShadowLine."""
+
+    async def reset_shadow(self, route: str) -> ShadowReset:
+        """Begin anew with a route, in every worker and replica."""

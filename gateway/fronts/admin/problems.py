@@ -14,7 +14,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException
 
-from gateway.errors import CacheTrouble, ReloadRefused, SemgateError
+from gateway.errors import CacheTrouble, ReloadRefused, SemgateError, TooManyRequests
 from gateway.fronts.admin.access import check_token
 
 PROBLEM = "application/problem+json"
@@ -46,6 +46,8 @@ def from_semgate(_request: Request[Any, Any, Any], error: SemgateError) -> Respo
     match error:
         case CacheTrouble():
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), error.title, headers={"retry-after": "5"})
+        case TooManyRequests():
+            return problem(error.status, str(error), error.title, headers={"retry-after": str(error.retry_after)})
         case ReloadRefused():
             return problem(error.status, str(error), error.title, problems=list(error.problems))
         case _:

@@ -28,10 +28,7 @@ class Transfer(Controller):
     @get("/export")
     async def export(self, request: Request[Any, Any, Any]) -> Stream:
         """All entries, one a line."""
-        lines = operations_of(request).export(read_parameters(request, "route").get("route"))
-        # What is wrong with the order, or with PostgreSQL, shows with the first line: still time to say so.
-        first = await anext(lines, b"")
-        return Stream(_all(first, lines), media_type=NDJSON)
+        return await streamed(operations_of(request).export(read_parameters(request, "route").get("route")))
 
     @post("/import", status_code=200, media_type=MediaType.JSON, request_max_body_size=LARGEST_BATCH)
     async def import_(self, request: Request[Any, Any, Any]) -> Imported:
@@ -43,6 +40,12 @@ class Transfer(Controller):
                 status_code=413, detail=f"a batch has at most {MOST_LINES} lines; send the rest in others"
             )
         return await operations_of(request).import_lines(lines, route=route)
+
+
+async def streamed(lines: AsyncIterator[bytes]) -> Stream:
+    """What is wrong with the order, or with PostgreSQL, shows with the first line: still time to say so."""
+    first = await anext(lines, b"")
+    return Stream(_all(first, lines), media_type=NDJSON)
 
 
 async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

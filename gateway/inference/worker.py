@@ -1,8 +1,9 @@
 """One thread that runs one job at a time, in order: where local models compute, so that the event loop never does.
 
-A vector must be a function of its text alone, and a quantised model's is not when texts share a batch: hence one thread
-and no batches. Measured, there and back: 20 us here, 70 us through `loop.run_in_executor`, which makes a second future
-and a callback for each job. A job whose waiter has left before its turn is taken out of the line and never runs.
+A vector or a score must be a function of its texts alone, and a quantised model's is not when texts share a batch: hence
+one thread and no batches. Measured, there and back: 20 us here, 70 us through `loop.run_in_executor`, which makes a
+second future and a callback for each job. A job whose waiter has left before its turn is taken out of the line and never
+runs.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gateway.errors import EmbedError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gateway.errors import CacheTrouble
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -25,22 +26,28 @@ CLOSE_WITHIN = 5.0
 
 
 class Worker:
-    """A thread, started by its first job. The line before it is as long as its callers let it grow."""
+    """A thread, started by its first job. The line before it is as long as its callers let it grow.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the thread, and of the worker in messages.
+        trouble: what is raised once it is closed.
+    """
+
+    def __init__(self, name: str, trouble: type[CacheTrouble]) -> None:
         self._name = name
+        self._trouble = trouble
         self._thread: threading.Thread | None = None
         self._closed = False
         self._wake = threading.Condition(threading.Lock())
         self._line: OrderedDict[asyncio.Future[Any], Callable[[], object]] = OrderedDict()
 
     async def run(self, job: Callable[[Argument], Result], argument: Argument) -> Result:
-        """`job(argument)`, computed on the thread after all earlier jobs. Raises what the job raises; EmbedError when
+        """`job(argument)`, computed on the thread after all earlier jobs. Raises what the job raises; `trouble` when
         the worker is closed."""
         turn: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         with self._wake:
             if self._closed:
-                raise EmbedError(f"{self._name} is closed")
+                raise self._trouble(f"{self._name} is closed")
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
@@ -60,7 +67,7 @@ class Worker:
             waiting, self._line = self._line, OrderedDict()
             self._wake.notify()
         for turn in waiting:
-            _settle(turn, None, EmbedError(f"{self._name} is closed"))
+            _settle(turn, None, self._trouble(f"{self._name} is closed"))
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, CLOSE_WITHIN)
 

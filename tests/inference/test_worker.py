@@ -9,13 +9,13 @@ import weakref
 
 import pytest
 
-from gateway.embedders.worker import Worker
 from gateway.errors import EmbedError
+from gateway.inference.worker import Worker
 
 
 def test_jobs_run_one_at_a_time_in_order() -> None:
     async def scenario() -> tuple[list[int], set[int]]:
-        worker, seen, threads = Worker("test"), [], set()
+        worker, seen, threads = Worker("test", EmbedError), [], set()
 
         def job(number: int) -> int:
             seen.append(number)
@@ -35,7 +35,7 @@ def test_jobs_run_one_at_a_time_in_order() -> None:
 
 def test_the_event_loop_runs_while_a_job_does() -> None:
     async def scenario() -> bool:
-        worker, released = Worker("test"), threading.Event()
+        worker, released = Worker("test", EmbedError), threading.Event()
         running = asyncio.create_task(worker.run(lambda wait: released.wait(wait), 30.0))
         await asyncio.sleep(0)
         released.set()  # only a loop that is not blocked gets here
@@ -48,7 +48,7 @@ def test_the_event_loop_runs_while_a_job_does() -> None:
 
 def test_a_job_cancelled_before_its_turn_never_runs() -> None:
     async def scenario() -> list[str]:
-        worker, released, ran = Worker("test"), threading.Event(), []
+        worker, released, ran = Worker("test", EmbedError), threading.Event(), []
 
         def job(name: str) -> None:
             ran.append(name)
@@ -71,7 +71,7 @@ def test_a_job_cancelled_before_its_turn_never_runs() -> None:
 
 def test_a_job_cancelled_while_running_leaves_the_next_one_its_turn() -> None:
     async def scenario() -> int:
-        worker, begun, released = Worker("test"), threading.Event(), threading.Event()
+        worker, begun, released = Worker("test", EmbedError), threading.Event(), threading.Event()
 
         def job(number: int) -> int:
             begun.set()
@@ -99,7 +99,7 @@ def test_what_a_job_raises_reaches_its_waiter_and_the_thread_lives_on(raised: Ba
         return "alive"
 
     async def scenario() -> str:
-        worker = Worker("test")
+        worker = Worker("test", EmbedError)
         try:
             await worker.run(job, raised)
         except BaseException as caught:
@@ -113,7 +113,7 @@ def test_what_a_job_raises_reaches_its_waiter_and_the_thread_lives_on(raised: Ba
 
 def test_closing_fails_those_who_wait_and_those_who_come_later() -> None:
     async def scenario() -> None:
-        worker, begun, released = Worker("test"), threading.Event(), threading.Event()
+        worker, begun, released = Worker("test", EmbedError), threading.Event(), threading.Event()
 
         def job(_: int) -> bool:
             begun.set()
@@ -136,7 +136,7 @@ def test_closing_fails_those_who_wait_and_those_who_come_later() -> None:
 
 
 def test_closing_a_worker_that_never_worked_is_fine() -> None:
-    asyncio.run(Worker("test").close())
+    asyncio.run(Worker("test", EmbedError).close())
 
 
 def test_a_text_is_let_go_once_its_job_is_done() -> None:
@@ -144,7 +144,7 @@ def test_a_text_is_let_go_once_its_job_is_done() -> None:
         pass
 
     async def scenario() -> bool:
-        worker, text = Worker("test"), Text("a question")
+        worker, text = Worker("test", EmbedError), Text("a question")
         kept = weakref.ref(text)
         await worker.run(len, text)
         del text
@@ -157,7 +157,7 @@ def test_a_text_is_let_go_once_its_job_is_done() -> None:
 
 
 def test_a_loop_that_ends_during_a_job_does_not_break_the_thread() -> None:
-    worker, begun, released = Worker("test"), threading.Event(), threading.Event()
+    worker, begun, released = Worker("test", EmbedError), threading.Event(), threading.Event()
 
     def job(_: int) -> None:
         begun.set()

@@ -1,0 +1,124 @@
+"""Words that say the same: spellings, short forms, units, close synonyms. The first of each group stands for all.
+
+Tables only; the lists are our own. Only what hardly ever differs in meaning stands here: the rest is measured by word
+vectors in the verifier.
+"""
+
+from __future__ import annotations
+
+_GROUPS = """
+color colour colors colours|center centre centers centres|tire tyre tires tyres|gray grey|check cheque checks cheques|
+favorite favourite|program programme programs programmes|license licence|theater theatre|meter metre meters metres m|
+kilometer kilometre kilometers kilometres km kms|centimeter centimetre centimeters centimetres cm|
+millimeter millimetre millimeters millimetres mm|liter litre liters litres|kilogram kilogramme kilograms kilo kilos kg kgs|
+gram grams gramme grammes|lb lbs|ounce ounces oz|inch inches|foot feet ft|mile miles|hour hours hr hrs|minute minutes min mins|
+sec secs|week weeks wk|year years yr yrs|gbp pound pounds £ quid|eur euro euros €|usd dollar dollars $ bucks|jpy yen ¥|
+percent % percentage|television tv telly|refrigerator fridge|photo photograph image images picture pictures photos photographs pic pics|
+information info|application app apps applications|movie film movies films|buy purchase buying purchasing|
+phone telephone cellphone smartphone|mobile cell|begin commence|aluminum aluminium|organize organise|organization organisation|
+analyze analyse|apologize apologise|authorize authorise|recognize recognise|realize realise|cancel cancelled canceled cancelling canceling|
+travel travelled traveled travelling traveling|behavior behaviour|neighbor neighbour|honor honour|labor labour|flavor flavour|
+humor humour|harbor harbour|defense defence|offense offence|practice practise|catalog catalogue|dialog dialogue|jewelry jewellery|
+pajamas pyjamas|plow plough|skeptical sceptical|airplane aeroplane plane|mom mum mother mommy|dad father daddy|
+math maths mathematics|vacation holiday holidays vacations|cab taxi cabs taxis|elevator lift|apartment flat apartments flats|
+gas petrol gasoline|trash garbage rubbish|fall autumn|usa us america|uk britain|vs versus|maximum max|
+number numeral num nr|capital uppercase|ok okay|hello hi hey|thanks thank|doctor dr|street st|
+require need|automobile car cars automobiles|physician doctor|kid child kids children|bike bicycle bikes bicycles|
+email e-mail mail mails emails|website site websites sites webpage|laptop notebook|ad advert advertisement|exam examination|
+gym gymnasium|lab laboratory|temp temperature|repo repository|dir directory folder directories folders|config configuration|
+docs documentation|auth authentication|db database|spec specification|id identifier|admin administrator|approx approximately roughly|
+amount quantity|quick fast rapid|big large|small little|wrong incorrect|correct right|start begin|finish complete|
+select choose pick|obtain get|assist help|repair fix|error mistake|reply respond answer|ask inquire enquire|
+show display|delete erase|allow permit|price cost prices costs|job occupation|company firm business|town city|road street|
+lawyer attorney|illness disease sickness|gift present|salary wage|student pupil|teacher instructor|house home|
+location place position|sofa couch|shop store shops stores|stop halt|happen occur|often frequently|maybe perhaps|sick ill|
+create make|near nearby|whole entire|mad angry|afraid scared|clever smart|quiet silent|difficult hard|
+simple easy|sad unhappy|glad happy|rich wealthy|speak talk|look see|shut close|end finish|destroy ruin|
+total overall|at_ @|and &|who whom|now currently nowadays|if whether|allowed permitted|forbidden prohibited banned|baby infant newborn|erase wipe|postgres postgresql|golang go|cpp c++|csharp c#
+"""
+
+
+def _same() -> dict[str, str]:
+    same: dict[str, str] = {}
+    for group in _GROUPS.replace("\n", " ").split("|"):
+        first, *others = group.split()
+        for word in others:
+            same.setdefault(word, first)
+    return {word: same.get(first, first) for word, first in same.items()}
+
+
+SAME: dict[str, str] = _same()
+
+# Words that often say the same, but not in every sentence: aligned, and the alignment counted. A word may be in many.
+_ALIKE = """
+kind type sort category class style genre|list show give display return print present enumerate provide output tell state|get fetch give provide|
+find search locate seek lookup look|turn switch power put|contain include have hold with|having containing including with|precede before prior|
+follow after succeed|country nation|course class curriculum subject lecture|detail information data description fact|
+different distinct unique separate various|forename name|surname name|id identifier number code|customer client user buyer patron|
+staff employee worker personnel|people person individual human|item thing object product article|title name heading|
+song track tune music|album record|movie film picture|tv television show series program|book novel title|author writer|
+wrote written write author|create make build produce generate set add|creator maker founder|remove delete erase wipe drop eliminate clear uninstall|
+change modify alter edit update adjust switch|update upgrade|replace substitute swap exchange|begin start commence initiate launch|
+run execute launch perform|launch open start|end finish stop complete conclude|stop quit terminate halt end kill|cancel abort stop|
+buy purchase get order|order request|send transfer wire move|transfer move|deposit add put pay|reload topup recharge|withdraw withdrawal take|
+card plastic|cash money fund|money fund payment|fee charge cost price rate|charge bill|price cost worth value|value amount|
+amount quantity number sum|total overall whole sum|average mean|maximum most highest largest greatest biggest top|minimum least lowest smallest fewest|
+most many|large big great huge|small little tiny|high large great|more greater larger higher over above|less fewer smaller lower under below|
+above over|below under beneath|quick fast rapid soon|speed pace velocity|happen occur take|problem issue trouble error bug fault difficulty|
+broken damaged faulty defective|work function operate|fail break|fix repair solve resolve correct|help assist support aid|
+support offer provide serve|available offer offered provide open|offer give provide|allow permit let enable|need require want must|required needed necessary mandatory|
+want like wish need|use utilise utilize employ apply using|choose select pick|check verify confirm see inspect|confirm approve validate|
+ask request inquire|reply answer respond|say tell mention state|speak talk|know understand learn|explain describe clarify|meaning definition mean|
+mean signify stand|word term|difference distinction|compare contrast|way method approach procedure process|step stage|
+reason cause why|result outcome|effect impact consequence influence|goal aim purpose objective|place location spot position site|
+address location|location where|city town|area region zone district|near close nearby around|distance far|route path way|road street|trip journey travel|
+travel go fly|flight plane|hotel accommodation room|arrive reach get land|leave depart go|time hour|date day when|
+currently now present today|time long|weather forecast|rain rainy raining|snow snowy snowing|alarm reminder|reminder note|event appointment meeting|
+schedule plan arrange calendar agenda|reserve book schedule|reservation booking|mail email message letter|message text sms|phone telephone mobile cell|
+call ring phone dial|contact reach|picture photo image|file document|directory folder|folder dir|line row|column field|row record entry|
+table sheet|string text|text word|number digit numeral integer|uppercase capital|lowercase small|sign symbol|
+server host machine|computer pc machine|program application software tool|software program|website site page webpage|link url|
+password passcode pin|login sign|account profile|delete deactivate close|close shut|quit exit close leave|error fault|
+child kid son|kid child|mother mom|father dad|spouse partner wife husband|job work position occupation profession|boss manager supervisor|
+company business firm organization corporation employer|shop store|restaurant diner place|meal dish food|food cuisine|
+recipe directions|cook prepare make|calorie nutrition|doctor physician|hospital clinic|disease illness sickness condition|
+medicine drug medication|school college university|university college|student pupil|teacher instructor tutor professor lecturer|
+professor prof dr instructor|teach instruct|taught teach|exam test|grade mark score|credit point|player athlete|team club squad|
+win victory|won win|game match|car vehicle automobile|vehicle car|truck lorry|gas petrol fuel|tire wheel|house home residence|
+apartment flat|live reside dwell|reside live|old aged|age old|birth born|death died die|country state|language tongue|
+nationality country|song sing|famous popular|popular common|common frequent usual typical|rare unusual|important essential key major|
+main primary chief principal|simple easy|difficult hard tough|correct right|wrong incorrect|possible able can|able can|
+funny humorous|joke funny|story tale|begin open|begin first|last final latest recent|recent new latest newest|newest latest recent|
+previous past last earlier|next following upcoming coming|every each all|everything all|some several few any|many several lot numerous|
+enough sufficient|also too|only just|almost nearly|maybe perhaps|often frequently|again once|quickly fast|sort order rank arrange|
+ascending increasing|descending decreasing|group cluster|count number|combine merge join|join connect|connect link attach|split divide separate|
+share split|increase raise boost grow up|decrease reduce lower drop cut down|grow increase|shrink reduce|volume loud sound|louder up|quieter down|
+light lamp|bright light|music song|play hear listen|listen hear|see view watch look|watch view|read view|show view|
+visible shown|hide conceal|permission right access|owner possessor|own possess have|belong own|copy duplicate|move transfer relocate|
+rename name|save store keep|store keep|download fetch|fetch get retrieve obtain|retrieve get obtain|receive get obtain|
+install setup|configure setup set|setup set|version release|feature function|function method|parameter argument option|
+recursive recursively subdirectory|subdirectory subfolder|tree hierarchy|under below within in|within in inside|inside in|through via by|
+with using via|between among|about regarding concerning|regarding about|for of|of from|on upon|to for|by through|at in on|during in|
+statement bill|bill invoice|balance amount|limit maximum cap|interest rate|loan credit|tax duty|salary income wage pay earnings|
+debt loan|bank institution|branch office|identity identification|verify authenticate|refund reimbursement|refund return|reverse revert undo|
+declined rejected refused|reject refuse decline|accept take|lost missing|stolen theft|expire expiry expiration|arrive come|delivered delivery deliver|
+deliver bring|order purchase|track follow trace|pending processing waiting|wait pending|freeze block lock|block lock|activate enable start|
+deactivate disable|crowded busy|traffic congestion|translate translation say|spell spelling|define definition mean|meaning define|
+similar alike like|same identical equal|equal same|exactly precisely|approximately about around|total altogether|
+percentage share|proportion share|profit gain earnings|sell sale|earn make|spend expense|expense cost spending|cheap inexpensive affordable|expensive costly|
+employ hire|hire recruit|dismiss fire|resign quit|retire leave|marry wed|married wed|
+film shoot|filmed shot|direct director|director direct|produce producer|publish publisher release|release publish|perform play|star act|actor star|singer vocalist|band group|
+inventor creator|discover find|invent create|kill murder|war conflict|army military|president leader|leader head chief|
+head chief|king monarch|law rule|rule regulation law|guideline rule|government state|citizen national|election vote|church temple|god deity
+"""
+
+
+def _alike() -> dict[str, frozenset[int]]:
+    groups: dict[str, set[int]] = {}
+    for number, group in enumerate(_ALIKE.replace("\n", " ").split("|")):
+        for word in group.split():
+            groups.setdefault(SAME.get(word, word), set()).add(number)
+    return {word: frozenset(numbers) for word, numbers in groups.items()}
+
+
+ALIKE: dict[str, frozenset[int]] = _alike()

@@ -1,0 +1,188 @@
+"""Partners for left-over words: the same word in another form, misspelt, abbreviated, or another word for it.
+
+Pure. A partner found here is a guess, so each kind of guess is counted; opposites are never partners.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gateway.core.lexicon import CONTENT, LIGHT
+from gateway.core.lexicon_opposites import FAMILIES, OPPOSITES
+from gateway.core.lexicon_same import ALIKE
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from gateway.core.pairs_reading import Reading
+
+_PREFIXES = ("un", "dis", "in", "im", "ir", "non", "de", "mis", "il", "re", "pre")
+DETAIL = 12
+"""Left-over words of a side among which partners and opposites are looked for; where both have more, in none."""
+_NONE: frozenset[int] = frozenset()
+_NO_WORDS: frozenset[str] = frozenset()
+
+
+class Guesses(msgspec.Struct, gc=False):
+    """How many partners were found in which way."""
+
+    inflected: int = 0
+    reworded: int = 0
+    misspelt: int = 0
+
+
+def align_forms(
+    a: Reading, b: Reading, left: list[int], right: list[int], partners: list[int], known: Container[str]
+) -> Guesses:
+    """Take words that have a partner after all out of `left` and `right`, and enter it in `partners`."""
+    found = Guesses()
+    others = right[: 2 * DETAIL]
+    groups = {group: at for at in reversed(others) for group in ALIKE.get(b.words[at], _NONE)}
+    roots = {_root(b.words[at]): at for at in reversed(others) if b.kinds[at] is CONTENT}
+    gone: set[int] = set()
+    kept: list[int] = []
+    for at in left:
+        word = a.words[at]
+        partner = -1
+        for group in ALIKE.get(word, _NONE):
+            other = groups.get(group, -1)
+            if other >= 0 and other not in gone and not opposites([word], [b.words[other]]):
+                partner = other
+                found.reworded += 1
+                break
+        if partner < 0 and a.kinds[at] is CONTENT:
+            other = roots.get(_root(word), -1)
+            if other >= 0 and other not in gone:
+                partner = other
+                found.inflected += 1
+        if partner < 0:
+            partner = _misspelling(word, a.kinds[at], b, [other for other in others if other not in gone], known)
+            found.misspelt += partner >= 0
+        if partner < 0:
+            kept.append(at)
+        else:
+            gone.add(partner)
+            partners[at] = partner
+    left[:] = kept
+    right[:] = [at for at in right if at not in gone]
+    if left and right:
+        _align_initials(a, b, left, right)
+        _align_initials(b, a, right, left)
+        _align_joined(a.words, b.words, left, right)
+        _align_joined(b.words, a.words, right, left)
+    return found
+
+
+def _misspelling(word: str, kind: str, b: Reading, right: list[int], known: Container[str]) -> int:
+    """The place of a word that this one may be a slip of the pen for; -1 if there is none. One of the two is no word."""
+    unknown = kind is CONTENT and word not in known
+    plain = _plain(word)
+    for other in right:
+        form = b.words[other]
+        if abs(len(word) - len(form)) > 1 or (word[0] != form[0] and word[-1] != form[-1] and plain is word):
+            continue
+        if (plain is not word or not form.isascii()) and _plain(form) == plain:
+            return other
+        strange = b.kinds[other] is CONTENT and form not in known
+        if (unknown or strange) and _one_slip(word, form):
+            # Of two words that nobody knows, names for the most part, one is the other only if all its letters are there.
+            if unknown and strange and len(word) == len(form) and sorted(word) != sorted(form):
+                continue
+            return other
+    return -1
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether the two could be one word: a letter too many, too few, another, or two in the wrong order.
+
+    From seven letters on two slips beside each other are forgiven; of three letters only their order.
+    """
+    size = min(len(one), len(other))
+    if size < 3 or not one.isalpha() or not other.isalpha():
+        return False
+    head = 0
+    while head < size and one[head] == other[head]:
+        head += 1
+    tail = 0
+    while tail < size - head and one[-1 - tail] == other[-1 - tail]:
+        tail += 1
+    rest, instead = one[head : len(one) - tail], other[head : len(other) - tail]
+    longer = max(len(rest), len(instead))
+    if len(rest) == len(instead) and longer <= (3 if size > 6 else 2) and sorted(rest) == sorted(instead):
+        return True
+    return size > 3 and longer <= (2 if size > 6 else 1)
+
+
+def _plain(word: str) -> str:
+    """Without its accents; the very same string if it has none."""
+    if word.isascii():
+        return word
+    return "".join(sign for sign in unicodedata.normalize("NFD", word) if not unicodedata.combining(sign))
+
+
+def _root(word: str) -> str:
+    """The word without its ending: a rough form, only ever compared with another's."""
+    if len(word) > 5:
+        if word.endswith("ing"):
+            word = word[:-3]
+        elif word.endswith("ed"):
+            word = word[:-2]
+        if word[-1] == word[-2]:
+            return word[:-1]
+    elif len(word) == 5 and word.endswith("ed"):
+        word = word[:-2]
+    if word[-1] == "y":
+        return word[:-1] + "i"
+    return word[:-1] if word[-1] == "e" and len(word) > 3 else word
+
+
+def _align_initials(short: Reading, long: Reading, left: list[int], right: list[int]) -> None:
+    """ "CEO" and "chief executive officer": a left-over word that is the initials of left-over words in a row."""
+    row = [place for place in right if long.kinds[place] is not LIGHT]
+    if len(row) < 3:
+        return
+    initials = "".join(long.words[place][0] for place in row)
+    for at in left[:]:
+        letters = short.words[at]
+        start = initials.find(letters) if 2 < len(letters) < 6 else -1
+        if start >= 0:
+            left.remove(at)
+            for place in row[start : start + len(letters)]:
+                right.remove(place)
+            return
+
+
+def _align_joined(apart: list[str], joined: list[str], left: list[int], right: list[int]) -> None:
+    """ "log in" and "login": two words side by side that the other side writes as one."""
+    whole = {joined[at]: at for at in right}
+    for first in left[:]:
+        at = whole.get(apart[first] + apart[first + 1], -1) if first + 1 < len(apart) else -1
+        if at in right and first in left:
+            right.remove(at)
+            left[:] = [place for place in left if place not in (first, first + 1)]
+
+
+def opposites(words: list[str], others: list[str]) -> int:
+    """How many of the words exclude one of the others."""
+    among = set(others)
+    families = {family for other in others for family in FAMILIES.get(other, _NONE)}
+    bare = {stem for other in others for stem in _without_prefix(other)}
+    count = 0
+    for word in words:
+        count += (
+            not OPPOSITES.get(word, _NO_WORDS).isdisjoint(among)
+            or not FAMILIES.get(word, _NONE).isdisjoint(families)
+            or word in bare
+            or any(stem in among for stem in _without_prefix(word))
+        )
+    return count
+
+
+def _without_prefix(word: str) -> list[str]:
+    """ "enabled" of "disabled": what is left of a word of which a prefix may have turned the meaning."""
+    if len(word) < 5 or not word.startswith(_PREFIXES):
+        return []
+    return [word[len(prefix) :] for prefix in _PREFIXES if word.startswith(prefix) and len(word) - len(prefix) > 2]

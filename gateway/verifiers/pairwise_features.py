@@ -1,0 +1,265 @@
+"""Two questions and their similarity as a row of numbers: what the `pairwise` verifier's trees look at.
+
+What is left over and what contradicts comes from `core/pairs`; here it is weighed by a table of common words, whose vectors
+also tell whether what is left over on one side is said in other words on the other.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gateway.core.lexicon import (
+    ASKING,
+    BOUND,
+    CONTENT,
+    FILLER,
+    KINDS,
+    LIGHT,
+    MODAL,
+    NEGATOR,
+    PAUSE,
+    PERSON,
+    PLACING,
+    WHEN,
+)
+from gateway.core.pairs import OPEN, WORDS, compare
+from gateway.core.pairs_reading import Reading, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from gateway.core.pairs import Difference
+
+FEATURES = (
+    "similarity",
+    "covered_least",  # share of the weight with an equal partner, of the side that has less of it
+    "covered_most",
+    "left_most",  # weight without an equal partner, of the side that has more of it
+    "left_least",
+    "unsaid_most",  # the same after soft alignment by word vectors
+    "unsaid_least",
+    "unsaid_heaviest",  # the heaviest single word that nothing on the other side says
+    "unsaid_share",
+    "residue_likeness",  # cosine of what is left over on both sides, as a whole
+    "unknown_left",  # left-over words outside the table: names, codes
+    "unknown_least",
+    "content_left",
+    "content_least",
+    "inflected",
+    "reworded",
+    "misspelt",
+    "contradicting",
+    "numbers",
+    "extra_numbers",
+    "negation",
+    "asking",
+    "extra_asking",
+    "placing",
+    "person",
+    "other_person",
+    "modal",
+    "bound",
+    "symbol",
+    "when",
+    "light",
+    "swapped",
+    "exchanged",
+    "roles",
+    "inverted",
+)
+RISING = frozenset({"similarity", "covered_least", "covered_most"})
+FALLING = (
+    frozenset(FEATURES)
+    - RISING
+    - {
+        "residue_likeness",
+        "content_least",
+        "left_least",
+        "inflected",
+        "reworded",
+        "misspelt",
+        "light",
+        "inverted",
+    }
+)
+"""What can only speak against a pair. The rest says how much is compared, or only how it is written."""
+
+LONG, CONTEXT = 2000, 200
+"""Characters: of longer texts only the part that differs is read, with so much before and behind it."""
+
+WEIGHTS = {
+    NEGATOR: 0.8,
+    ASKING: 0.5,
+    PLACING: 0.3,
+    PERSON: 0.25,
+    MODAL: 0.2,
+    BOUND: 0.6,
+    WHEN: 0.8,
+    LIGHT: 0.03,
+    FILLER: 0.0,
+    PAUSE: 0.0,
+}
+"""What a word of a closed class weighs; numbers, symbols and words that nobody knows weigh 1."""
+
+
+class WordTable:
+    """Vectors and weights of some 20,000 common words, most frequent first."""
+
+    def __init__(self, words: Sequence[str], vectors: NDArray[np.int8]) -> None:
+        self.places = {word: place for place, word in enumerate(words)}
+        scaled = vectors.astype(np.float32)
+        self.vectors = scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
+        # The order of the vocabulary stands for frequency: a rare word says more about what is asked.
+        rank = np.arange(len(words))
+        rarity = np.clip(np.log((rank + 30) / 150) / np.log(30000 / 150), 0.25, 1.0)
+        self._weights = dict(zip(words, rarity.tolist(), strict=True))
+        self._weights.update((word, WEIGHTS.get(kind, 1.0)) for word, kind in KINDS.items() if kind is not CONTENT)
+        self._weights.update(dict.fromkeys(OPEN, WEIGHTS[LIGHT]))
+
+    def weigh(self, words: list[str]) -> list[float]:
+        return [self._weights.get(word, 1.0) for word in words]
+
+
+def read_words(folder: Path) -> WordTable:
+    words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")
+    return WordTable(words, np.load(folder / "words.npy", allow_pickle=False))
+
+
+class PairFeatures:
+    """Two questions and their similarity -> the row of FEATURES."""
+
+    def __init__(self, table: WordTable) -> None:
+        self.table = table
+
+    def row(self, question: str, other: str, similarity: float) -> list[float] | None:
+        """None when there is nothing to compare, or too much to compare it in full."""
+        if other < question:
+            question, other = other, question
+        if max(len(question), len(other)) > LONG:
+            question, other = _differing(question, other)
+            if max(len(question), len(other)) > LONG:
+                return None
+        a, b = read(question), read(other)
+        if not a.words or not b.words:
+            return None
+        if len(a.words) > WORDS or len(b.words) > WORDS:
+            a, b = _middle(a, b)
+            if len(a.words) > WORDS or len(b.words) > WORDS:
+                return None
+        return self._row(a, b, compare(a, b, self.table.places), similarity)
+
+    def _row(self, a: Reading, b: Reading, found: Difference, similarity: float) -> list[float]:
+        weigh = self.table.weigh
+        total_a, total_b = sum(weigh(a.words)), sum(weigh(b.words))
+        words_a = [a.words[at] for at in found.left]
+        words_b = [b.words[at] for at in found.right]
+        left_a, left_b = weigh(words_a), weigh(words_b)
+        sum_a, sum_b = sum(left_a), sum(left_b)
+        unsaid_a, unsaid_b, likeness = left_a, left_b, 1.0
+        if left_a and left_b:
+            unsaid_a, unsaid_b, likeness = self._soften(words_a, words_b, left_a, left_b)
+        elif left_a or left_b:
+            likeness = 0.0
+        soft_a, soft_b = sum(unsaid_a), sum(unsaid_b)
+        content_a = [a.words[at] for at in found.left if a.kinds[at] is CONTENT]
+        content_b = [b.words[at] for at in found.right if b.kinds[at] is CONTENT]
+        places = self.table.places
+        unknown_a = sum(word not in places for word in content_a)
+        unknown_b = sum(word not in places for word in content_b)
+        share_a = 1 - sum_a / total_a if total_a else 1.0
+        share_b = 1 - sum_b / total_b if total_b else 1.0
+        return [
+            similarity,
+            min(share_a, share_b),
+            max(share_a, share_b),
+            max(sum_a, sum_b),
+            min(sum_a, sum_b),
+            max(soft_a, soft_b),
+            min(soft_a, soft_b),
+            max(max(unsaid_a, default=0.0), max(unsaid_b, default=0.0)),
+            (soft_a + soft_b) / (total_a + total_b + 0.01),
+            likeness,
+            max(unknown_a, unknown_b),
+            min(unknown_a, unknown_b),
+            max(len(content_a), len(content_b)),
+            min(len(content_a), len(content_b)),
+            found.inflected,
+            found.reworded,
+            found.misspelt,
+            found.contradicting,
+            found.numbers,
+            found.extra_numbers,
+            found.negation,
+            found.asking,
+            found.extra_asking,
+            found.placing,
+            found.person,
+            found.other_person,
+            found.modal,
+            found.bound,
+            found.symbol,
+            found.when,
+            found.light,
+            found.order.swapped,
+            found.order.exchanged,
+            found.order.roles,
+            found.order.inverted,
+        ]
+
+    def _soften(
+        self, words_a: list[str], words_b: list[str], left_a: list[float], left_b: list[float]
+    ) -> tuple[list[float], list[float], float]:
+        """Take from each left-over word the part that the other side's left-over words say too."""
+        places = self.table.places
+        known_a = [(n, places[word]) for n, word in enumerate(words_a) if word in places]
+        known_b = [(n, places[word]) for n, word in enumerate(words_b) if word in places]
+        if not known_a or not known_b:
+            return left_a, left_b, 0.0
+        vectors_a = self.table.vectors[[place for _, place in known_a]]
+        vectors_b = self.table.vectors[[place for _, place in known_b]]
+        alike = vectors_a @ vectors_b.T
+        unsaid_a, unsaid_b = left_a[:], left_b[:]
+        for (n, _), best in zip(known_a, alike.max(axis=1).tolist(), strict=True):
+            unsaid_a[n] *= 1 - max(best, 0.0)
+        for (n, _), best in zip(known_b, alike.max(axis=0).tolist(), strict=True):
+            unsaid_b[n] *= 1 - max(best, 0.0)
+        whole_a = np.asarray([left_a[n] for n, _ in known_a], dtype=np.float32) @ vectors_a
+        whole_b = np.asarray([left_b[n] for n, _ in known_b], dtype=np.float32) @ vectors_b
+        size = float(np.sqrt((whole_a @ whole_a) * (whole_b @ whole_b)))
+        return unsaid_a, unsaid_b, float(whole_a @ whole_b) / size if size > 1e-9 else 0.0
+
+
+def _differing(one: str, other: str) -> tuple[str, str]:
+    """Both without what they begin and end with alike, but for some context; cut between words."""
+    size = min(len(one), len(other))
+    head = bisect_left(range(1, size + 1), True, key=lambda length: one[:length] != other[:length])
+    tail = bisect_left(range(1, size - head + 1), True, key=lambda length: one[-length:] != other[-length:])
+    start = one.rfind(" ", 0, max(0, head - CONTEXT)) + 1
+    end = one.find(" ", len(one) - max(0, tail - CONTEXT))
+    beyond = len(one) - end if end >= 0 else 0
+    return one[start : len(one) - beyond], other[start : len(other) - beyond]
+
+
+def _middle(a: Reading, b: Reading) -> tuple[Reading, Reading]:
+    """Both without the words that they begin and end with alike, but for a few as context."""
+    words_a, words_b = a.words, b.words
+    size = min(len(words_a), len(words_b))
+    head = 0
+    while head < size and words_a[head] == words_b[head]:
+        head += 1
+    tail = 0
+    while tail < size - head and words_a[-1 - tail] == words_b[-1 - tail]:
+        tail += 1
+    head, tail = max(0, head - 20), max(0, tail - 20)
+
+    def cut(reading: Reading) -> Reading:
+        end = len(reading.words) - tail
+        return Reading(reading.words[head:end], reading.kinds[head:end], [])
+
+    return cut(a), cut(b)
