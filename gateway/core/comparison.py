@@ -25,6 +25,8 @@ EXACT, STRUCTURED, PROSE, LLM = "exact", "structured", "prose", "llm"
 
 LABEL_WORDS = 3
 """An answer of so few words of weight, besides those of the question, is a value: it is the same or another."""
+SAID_UNDER = ("answer", "response", "reply", "text", "content", "output", "completion", "result", "message")
+"""Where JSON APIs without a dialect say their answer in words."""
 MOST_PASSAGES = 4
 """Pairs of texts in one pair of answers that are weighed; with more there is no judgement."""
 MOST_DIFFERENCES = 100
@@ -87,8 +89,19 @@ def compare(stored: object, fresh: object, questions: Questions) -> Compared | I
         # A value that differs beside texts that do may be one of them (a list of sources), or the answer: nobody knows.
         told = not found.differ and not found.doubt and len(found.passages) <= MOST_PASSAGES
         return InWords(tuple(found.passages)) if told else Compared(Finding.UNSURE, PROSE)
+    if found.differ and _said(stored) is not None and _said(stored) == _said(fresh):
+        # The same answer in words, beside something that differs: a counter that nobody named, or what matters.
+        return Compared(Finding.UNSURE, STRUCTURED)
     finding = Finding.WRONG if found.differ else Finding.UNSURE if found.doubt else Finding.RIGHT
     return Compared(finding, STRUCTURED)
+
+
+def _said(meaning: object) -> str | None:
+    """The text of a document's usual member for one, if it has such a member."""
+    if not isinstance(meaning, dict):
+        return None
+    texts = (meaning.get(name) for name in SAID_UNDER)
+    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), None)
 
 
 class _Differences:

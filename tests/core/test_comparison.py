@@ -223,6 +223,12 @@ def test_a_value_that_differs_beside_prose_leaves_the_answer_unsure():
     assert compared({"answer": LONG, "page": 3}, {"answer": OTHER, "page": 4}) == Compared(UNSURE, PROSE)
 
 
+def test_a_counter_beside_the_same_answer_leaves_it_unsure():
+    stored, fresh = {"answer": "At nine.", "n": 63}, {"answer": "At nine.", "n": 64}
+    assert compare(stored, fresh, ASKED) == Compared(UNSURE, STRUCTURED)
+    assert compare({"price": 63}, {"price": 64}, ASKED) == Compared(WRONG, STRUCTURED)
+
+
 def test_many_texts_are_not_weighed():
     one, other = [{"answers": [text] * (MOST_PASSAGES + 1)} for text in (LONG, OTHER)]
     assert compared(one, other) == Compared(UNSURE, PROSE)

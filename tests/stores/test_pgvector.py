@@ -229,7 +229,9 @@ def test_the_plan_uses_the_right_index_whatever_the_statistics_say(
                     await connection.execute(f"ANALYZE {table.entries}")
                 types = f"bytea, {table.vector_schema}.halfvec, int, float8, float8, boolean"
                 await connection.execute(f"PREPARE asked ({types}) AS {statements_for(table).nearest}")
-                values = f"'\\x{key(1).hex()}', '{list(array('f', random_vector(chance)))}', 5, {time.time()}, 0.9, true"
+                values = (
+                    f"'\\x{key(1).hex()}', '{list(array('f', random_vector(chance)))}', 5, {time.time()}, 0.9, true"
+                )
                 lines = await connection.fetch(
                     f"EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF, SUMMARY OFF) EXECUTE asked ({values})"
                 )
