@@ -63,8 +63,8 @@ class Wording(msgspec.Struct, frozen=True, array_like=True):
     """1: one begins with yes, and the other with no."""
 
 
-WEIGHTS = Wording(4.33, -4.87, 1.89, -3.46, -2.55, -1.91, -1.08, -0.81)
-BIAS = -1.74
+WEIGHTS = Wording(4.4, -4.88, 1.87, -3.49, -2.47, -2.21, -1.0, -0.86)
+BIAS = -1.73
 
 
 def score(wording: Wording) -> float:
