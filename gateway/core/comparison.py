@@ -44,7 +44,7 @@ class Stated(NamedTuple):
 
 STATED_ERROR: Mapping[str, Stated] = MappingProxyType(
     {
-        STRUCTURED: Stated((0, 32), (3, 32), (0, 28), (4, 28)),
+        STRUCTURED: Stated((0, 32), (3, 32), (1, 28), (4, 28)),
         PROSE: Stated((1, 98), (29, 98), (9, 196), (59, 196)),
     }
 )
