@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from gateway.cli.client import open_gateway
-from gateway.cli.failure import Refused, note
+from gateway.cli.failure import note
 from gateway.cli.options import Reach
+from gateway.cli.removing import remove_each
 from gateway.cli.showing import Column, count, visible, visible_json, write, write_json, write_table
 from gateway.config.model_deny import DENIED_AT_LEAST
 from gateway.core.denial import Then
@@ -81,19 +82,8 @@ def add(
 
 def remove(reach: Reach, ids: tuple[str, ...]) -> int:
     """Take back each; 1 if one was not there, or stands in the routes file."""
-    missing = 0
     with open_gateway(reach) as gateway:
-        for denied_id in ids:
-            try:
-                gateway.allow(denied_id)
-            except Refused as refused:
-                if refused.status not in (400, 404, 422):
-                    raise
-                note(f"{visible(denied_id)}: {refused.detail}")
-                missing += 1
-            else:
-                write(f"removed {visible(denied_id)}")
-    return 1 if missing else 0
+        return remove_each(ids, gateway.allow)
 
 
 def report(reach: Reach, denied_id: str, question: str, form: str) -> int:

@@ -7,8 +7,9 @@ import itertools
 import msgspec
 
 from gateway.cli.client import open_gateway
-from gateway.cli.failure import Refused, note
+from gateway.cli.failure import note
 from gateway.cli.options import Reach
+from gateway.cli.removing import remove_each
 from gateway.cli.showing import (
     Column,
     count,
@@ -72,19 +73,8 @@ def show_entry(reach: Reach, entry_id: str, form: str) -> int:
 
 def remove_entries(reach: Reach, entry_ids: tuple[str, ...]) -> int:
     """Remove each; 1 if one was not there."""
-    missing = 0
     with open_gateway(reach) as gateway:
-        for entry_id in entry_ids:
-            try:
-                gateway.remove(entry_id)
-            except Refused as refused:
-                if refused.status not in (400, 404, 422):
-                    raise
-                note(f"{visible(entry_id)}: {refused.detail}")
-                missing += 1
-            else:
-                write(f"removed {visible(entry_id)}")
-    return 1 if missing else 0
+        return remove_each(entry_ids, gateway.remove)
 
 
 def _row(entry: EntryShown) -> tuple[str, ...]:

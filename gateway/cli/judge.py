@@ -9,9 +9,10 @@ import msgspec
 
 from gateway.cli.failure import Failed, note
 from gateway.cli.labelled import Pair, read_pairs
-from gateway.cli.offline import Chosen, choose_route, own_threshold, progress, with_route
-from gateway.cli.results import Block, Table, interval, threshold, write_blocks, write_csv, write_json_result
+from gateway.cli.offline import Chosen, choose_route, progress, with_route
+from gateway.cli.results import Block, Table, interval, write_blocks, write_csv, write_json_result
 from gateway.cli.showing import Column, count, share, things, visible
+from gateway.cli.thresholds import threshold_blocks
 from gateway.core.calibration import Level, Trial, levels_of
 from gateway.core.evidence import wilson
 from gateway.runtime.offline import Judged, OfflineRoute
@@ -197,34 +198,18 @@ def _blocks(file: str, chosen: Chosen, result: Result) -> list[Block]:
         f"\nof {count(served)} served {count(wrong)} are wrong: {share(wrong, served)} ({interval(wrong, served)});"
         " in traffic it depends on how often each kind comes, see docs/judging.md\n",
     ]
-    verify, own = chosen.route.verify, own_threshold(chosen)
-    if verify is not None:
-        blocks += [f"by the score of `{verify.by}`, of candidates at {chosen.route.thresholds.candidate:g} or above"]
-    blocks += [_threshold_table("score" if verify else "similarity", result.thresholds, own)]
-    if result.similarity_thresholds:
-        blocks += [
-            "\nby similarity alone, for comparison",
-            _threshold_table("similarity", result.similarity_thresholds),
-        ]
-    return blocks
+    return blocks + threshold_blocks(chosen, _MEASURES, _cells, result.thresholds, result.similarity_thresholds)
 
 
-def _threshold_table(name: str, levels: Sequence[AtThreshold], own: float | None = None) -> Table:
-    columns = [Column(f"{name} at least", right=True)]
-    columns += [Column(each, right=True, spare=spare) for each, spare in _MEASURES]
-    rows = [
-        (
-            threshold(each.threshold) + ("*" if each.threshold == own else " "),
-            count(each.right_served),
-            f"{100 * each.right_share:.1f} %",
-            count(each.wrong_served),
-            f"{100 * each.wrong_share:.1f} %",
-            share(each.wrong_served, each.right_served + each.wrong_served),
-            interval(each.wrong_served, each.right_served + each.wrong_served),
-        )
-        for each in levels
-    ]
-    return Table(columns, rows)
+def _cells(each: AtThreshold) -> tuple[str, ...]:
+    return (
+        count(each.right_served),
+        f"{100 * each.right_share:.1f} %",
+        count(each.wrong_served),
+        f"{100 * each.wrong_share:.1f} %",
+        share(each.wrong_served, each.right_served + each.wrong_served),
+        interval(each.wrong_served, each.right_served + each.wrong_served),
+    )
 
 
 _MEASURES = (

@@ -9,9 +9,10 @@ import msgspec
 
 from gateway.cli.judge import SCORES, SIMILARITIES
 from gateway.cli.labelled import read_questions
-from gateway.cli.offline import Chosen, choose_route, own_threshold, progress, with_route
-from gateway.cli.results import Block, Table, interval, threshold, write_blocks, write_csv, write_json_result
-from gateway.cli.showing import Column, count, share, things, visible
+from gateway.cli.offline import Chosen, choose_route, progress, with_route
+from gateway.cli.results import Block, interval, write_blocks, write_csv, write_json_result
+from gateway.cli.showing import count, share, things, visible
+from gateway.cli.thresholds import threshold_blocks
 from gateway.core.evidence import wilson
 from gateway.core.policy import CachePolicy, SecondOpinion
 from gateway.runtime.offline import OfflineRoute, least_similarity
@@ -158,8 +159,6 @@ def _rows(chosen: Chosen, result: Result) -> list[list[object]]:
 
 
 def _blocks(file: str, chosen: Chosen, result: Result) -> list[Block]:
-    verify = chosen.route.verify
-    own = own_threshold(chosen)
     blocks: list[Block] = [
         f"route {visible(result.route)}: {result.rule}",
         f"{visible(file)}: {things(result.requests, 'question')}\n",
@@ -170,34 +169,19 @@ def _blocks(file: str, chosen: Chosen, result: Result) -> list[Block]:
         f"misses  {count(result.misses)} ({share(result.misses, result.requests)});"
         f" for {count(result.missed)} of them the right answer was there\n",
     ]
-    if verify is not None:
-        blocks += [f"by the score of `{verify.by}`, of candidates at {chosen.route.thresholds.candidate:g} or above"]
-    blocks += [_threshold_table("score" if verify else "similarity", result.thresholds, own)]
-    if result.similarity_thresholds:
-        blocks += [
-            "\nby similarity alone, for comparison",
-            _threshold_table("similarity", result.similarity_thresholds),
-        ]
-    return blocks
+    return blocks + threshold_blocks(chosen, _MEASURES, _cells, result.thresholds, result.similarity_thresholds)
 
 
-def _threshold_table(name: str, levels: Sequence[AtThreshold], own: float | None = None) -> Table:
-    columns = [Column(f"{name} at least", right=True)]
-    columns += [Column(each, right=True, spare=spare) for each, spare in _MEASURES]
-    rows = [
-        (
-            threshold(each.threshold) + ("*" if each.threshold == own else " "),
-            count(each.hits),
-            share(each.hits, each.requests),
-            count(each.right),
-            count(each.wrong),
-            share(each.wrong, each.hits),
-            interval(each.wrong, each.hits),
-            count(each.missed),
-        )
-        for each in levels
-    ]
-    return Table(columns, rows)
+def _cells(each: AtThreshold) -> tuple[str, ...]:
+    return (
+        count(each.hits),
+        share(each.hits, each.requests),
+        count(each.right),
+        count(each.wrong),
+        share(each.wrong, each.hits),
+        interval(each.wrong, each.hits),
+        count(each.missed),
+    )
 
 
 _MEASURES = (

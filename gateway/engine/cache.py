@@ -13,19 +13,7 @@ import msgspec
 from gateway.core.body import Document
 from gateway.core.freshness import Wishes
 from gateway.core.keys import Keyer
-from gateway.core.messages import (
-    Bypass,
-    Entry,
-    Follow,
-    Hit,
-    HitKind,
-    Miss,
-    Reason,
-    Refuse,
-    Request,
-    Source,
-    Verdict,
-)
+from gateway.core.messages import Bypass, Entry, Follow, Hit, HitKind, Miss, Reason, Refuse, Request, Source, Verdict
 from gateway.core.policy import CachePolicy
 from gateway.core.purges import Asked
 from gateway.core.recording import Answer, Recording

@@ -73,10 +73,15 @@ class Denials:
 
     async def examine(self, text: str, trace: Trace | None, vector: Vector | None) -> Ruling:
         """Is this text one of them? By its words only where it has no vector."""
+        words = normalised(text)
+        return await self._examine(text, words, self._by_words(words), trace, vector)
+
+    async def _examine(
+        self, text: str, words: str, ruling: Ruling, trace: Trace | None, vector: Vector | None
+    ) -> Ruling:
+        """`ruling` is what its words alone come to."""
         started = time.perf_counter()
         try:
-            words = normalised(text)
-            ruling = self._by_words(words)
             if ruling is FREE and vector is not None:
                 ruling = await self._by_similarity(text, words, vector)
         finally:
@@ -98,7 +103,8 @@ class Denials:
             if query.trace is not None:
                 query.trace.step(Stage.DENY, _in_words(known))
             return known
-        ruling = self._by_words(normalised(subject.text))
+        words = normalised(subject.text)
+        ruling = self._by_words(words)
         if ruling is FREE and self._compares(subject):
             try:
                 query.vector = await self._tiers.embed(subject.text)
@@ -106,7 +112,9 @@ class Denials:
                 pass  # then its very words are all that counts, for a hit as well
             except CacheTrouble as trouble:
                 return _untold(query.trace, Reason.EMBEDDER_TROUBLE, str(trouble))
-        ruling = await self.examine(subject.text, query.trace, query.vector)
+            if version != self._lists.version:  # something was denied, or is no more, while it was embedded
+                ruling = self._by_words(words)
+        ruling = await self._examine(subject.text, words, ruling, query.trace, query.vector)
         if ruling.trouble is None and version == self._lists.version:
             self._remember(subject.exact, ruling)
         return ruling

@@ -13,7 +13,10 @@ import pytest
 from aiohttp import web
 
 # For the modules beside this one, and for those beside the embedder tests: importlib mode adds no folder.
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "embedders")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "embedders"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from imitated_judge import ChatApi, judging
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Handler], AbstractAsyncContextManager[str]]
@@ -41,3 +44,13 @@ def serve_chat() -> Serve:
 @pytest.fixture
 def run() -> Callable[[Callable[[], Any]], Any]:
     return lambda scenario: asyncio.run(scenario())
+
+
+@pytest.fixture
+def api() -> ChatApi:
+    return ChatApi()
+
+
+@pytest.fixture
+def verifier(serve_chat: Any, api: ChatApi) -> Any:
+    return judging(serve_chat, api)

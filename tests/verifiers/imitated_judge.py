@@ -11,8 +11,11 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.core.messages import Near
 from gateway.verifiers.llm import LlmVerifier
 
+ASKED = "How do I enable two-factor authentication?"
+OTHER = Near("How can I switch on 2FA?", 0.93)
 KEY = "sk-test-0123456789"
 Opened = Callable[..., AbstractAsyncContextManager[LlmVerifier]]
 QUOTED = re.compile(r"<questions>\n(.*)\n</questions>")
@@ -66,3 +69,17 @@ def judging(serve_chat: Any, api: ChatApi) -> Opened:
                 await verifier.close()
 
     return opened
+
+
+def run(scenario: Any) -> None:
+    asyncio.run(scenario())
+
+
+class Clock:
+    """Unix seconds, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000 * 86_400.0
+
+    def __call__(self) -> float:
+        return self.now
