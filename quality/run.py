@@ -20,7 +20,16 @@ from quality.figures import kind_figures, pair_figures, stream_figures
 from quality.judging import COSINE_LOOSE, COSINE_STRICT, LOOSE, STRICT, VERIFIER, Judge, Judged, Setting, judge
 from quality.replay import Replayed, replay
 from quality.report import Result, print_result, write_files
-from quality.sources import PairSet, Stream, UnreadableData, generated, handwritten, handwritten_later, read_folder
+from quality.sources import (
+    PairSet,
+    Stream,
+    UnreadableData,
+    generated,
+    handwritten,
+    handwritten_later,
+    handwritten_third,
+    read_folder,
+)
 from quality.sweep import SCORE_STEPS, sweep
 from quality.timing import measure
 
@@ -66,7 +75,8 @@ def main() -> int:
     except UnreadableData as trouble:
         console.print(str(trouble), style="bold red")
         return 2
-    pair_sets += [generated(QUICK_GENERATED if options.quick else GENERATED), handwritten(), handwritten_later()]
+    pair_sets.append(generated(QUICK_GENERATED if options.quick else GENERATED))
+    pair_sets += [handwritten(), handwritten_later(), handwritten_third()]
     cache = options.out / "vectors.npz"
     vectors = embed_all(_texts(pair_sets, streams), cache, console)
     chosen = judges.left_out(options.data, cache, console) if options.leave_one_out else judges.Shipped()

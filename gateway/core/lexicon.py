@@ -33,7 +33,7 @@ KINDS: dict[str, str] = {
     **_words(
         LIGHT,
         """
-        a an the is am are be been being s it its they them their theirs themselves either this that these those there here of as so such do does have has having
+        a an the is am are be been being s it its they them themselves either this that these those there here of as so such do does have has having
         get gets got getting t and ll ve re d also too very really quite just still even ever own one
         le les une der das ein eine einen einem einer ist sind gli het een und
         """,
@@ -43,7 +43,8 @@ KINDS: dict[str, str] = {
         """
         please pls plz kindly thanks thank thx cheers hi hello hey hiya greetings ok okay oh ah
         well actually basically literally simply maybe perhaps anyway alright honestly pardon buongiorno scusi disculpe bitte danke hallo gracias hola merci bonjour
-        favor obrigado grazie ciao
+        favor obrigado grazie ciao obrigada alstublieft alsjeblieft svp
+        howdy lol haha btw tia thankyou ehm äh ähm euh eh hm mhm
         """,
     ),
     **_words(PAUSE, "um uh umm uhh ummm er err erm hmm oops"),
@@ -83,7 +84,7 @@ KINDS: dict[str, str] = {
     **_words(
         PERSON,
         """
-        i me my mine myself you your yours yourself he him his himself she her hers herself we us our ours ourselves
+        i me my mine myself you your yours yourself he him his himself she her hers herself their theirs we us our ours ourselves
         someone somebody anyone anybody everyone everybody
         mein meine meinen meinem meiner meines dein deine deinen deinem deiner deines sein seine seinen seinem seiner seines
         ihr ihre ihren ihrem ihrer ihres unser unsere unseren unserem unserer euer eure mon mes tes ses notre nos votre vos

@@ -9,7 +9,8 @@ from __future__ import annotations
 from gateway.core.lexicon_same import SAME
 
 _OPPOSITES = """
-on off|up down|in out|into from|to from|before after|above below|over under|inside outside|with without|for against|
+on off|up down|still already|only also|this next|this last|if unless|unless when|because although|because despite|because unless|always sometimes|inflation deflation|
+in out|into from|to from|before after|above below|over under|inside outside|with without|for against|
 open close|open shut|opened closed|opening closing|start stop|start end|begin end|begin finish|start finish|first last|enable disable|
 enabled disabled|activate deactivate|connect disconnect|install uninstall|subscribe unsubscribe|lock unlock|log unlog|block unblock|
 mount unmount|zip unzip|load unload|pack unpack|follow unfollow|mute unmute|hide show|hide unhide|hidden visible|visible invisible|

@@ -7,6 +7,28 @@ from __future__ import annotations
 
 # Said around a question, not part of it. Longest first wins; matched at the head (again and again) or at the tail.
 _HEADS = """
+i am hoping you can tell me|i hope you can help me|i hope you can help|i hope someone can help|hope someone can help|maybe someone can tell me|can someone tell me|could someone tell me|can somebody tell me|
+can anyone tell me|could anyone tell me|does anybody know|does someone know|would anyone know|would you know|would you happen to know|do you have any idea|have you any idea|can i just ask|could i ask|could i just ask|
+i was hoping to find out|i would be grateful if you could tell me|i would be grateful to know|i would be grateful if you could|i would be happy if you could|i would appreciate it if you told me|
+i would appreciate your help with this|i need your help with this|i need help with this|kindly help me with this|please help me with this|help me with this|please help me out|please help|please help me|
+please advise me|please advise|kindly advise|kindly tell me|kindly let me know|kindly explain|please explain|please note that|please clarify|could you clarify|can you clarify|
+may i trouble you|may i trouble you for a moment|may i bother you|may i know|might i know|may i please know|can i please know|i should like to know|i should like to ask|i have been wondering|i keep wondering|
+just to check|just checking|just to be sure|just to confirm|one quick thing|quick one|just a quick one|a quick one|here is my question|my question is|the question is|so my question is|my question|
+to whom it may concern|dear sir or madam|dear sir|dear madam|dear all|hi all|hi everyone|hi team|hello everyone|hello everybody|hello all|hello team|good day|sorry|sorry to ask|sorry for asking|sorry for bothering you|
+sorry to disturb|pardon me|forgive me|silly question|stupid question|dumb question|maybe a silly question|this may be a silly question|sorry if this is a silly question|right then|but|by the way|btw|fyi|for your information|
+long story short|in short|to be honest|tbh|as i said|like i said|speaking of which|before i forget|while i am at it|while you are at it|next question|another question|second question|last question|and another thing|
+go ahead and|be a dear and|do me a favour and|do me a favor and|will you|will you kindly|would you kindly|could you kindly|can you kindly|would you mind|i want to ask|i wanted to ask|i wanted to know|i just wanted to know|i just wanted to ask|i just wonder|
+i have to know|i really want to know|i really need to know|i was curious|i am interested to know|i am interested in knowing|it would be nice to know|is there anyone who knows|who knows|who can tell me|you know|
+entschuldigung|entschuldigen sie|entschuldigen sie bitte|verzeihung|verzeihen sie|ich hätte eine frage|ich habe eine frage|ich hätte gern gewusst|ich wüsste gern|ich würde gern wissen|kurze frage|eine frage|eine kurze frage|guten abend|grüß gott|
+können sie mir bitte sagen|könnten sie mir sagen|könnten sie mir bitte sagen|könntest du mir sagen|kannst du mir bitte sagen|wissen sie|weißt du|sagen sie mir|sag mir|sag mal|moin|servus|also|äh|ähm|tja|naja|na ja|liebes team|sehr geehrte damen und herren|
+est ce que|est ce qu'il|expliquez moi|explique moi|excusez moi|excuse moi|pardon|désolé|désolée|je voulais savoir|je voulais demander|j'aimerais savoir|j'ai une question|une question|petite question|une petite question|savez vous|sais tu|est ce que vous savez|bonsoir|salut|dites moi|dis moi|pourriez vous m'indiquer|pouvez vous m'indiquer|
+pourrais tu me dire|auriez vous l'amabilité de me dire|alors|euh|ben|donc|voilà|madame monsieur|chère équipe|
+perdone|perdona|disculpa|perdón|una pregunta|tengo una pregunta|me gustaría saber|quería saber|quería preguntar|queria saber|buenas|buenas tardes|buenas noches|buen día|me puede decir|me puedes decir|me podrías decir|me podrían decir|puede decirme|podrías decirme|podrían decirme|
+sabe usted|sabes|sabe|saben|dime|dígame|oye|oiga|pues|bueno|entonces|a ver|estimado equipo|
+mi scusi|scusa|scusate|salve|buonasera|buona sera|buon giorno|una domanda|ho una domanda|vorrei sapere|volevo sapere|mi piacerebbe sapere|può dirmi|potrebbe dirmi|potresti dirmi|mi potrebbe dire|mi può dire|mi puoi dire|mi sa dire se|mi saprebbe dire|sa dirmi|sapete|sai|dimmi|mi dica|allora|ehm|beh|dunque|
+bom dia|boa tarde|boa noite|olá|oi|uma pergunta|tenho uma pergunta|gostaria de saber|queria perguntar|pode dizer me|poderia dizer me|podia dizer me|você sabe|sabe dizer me|sabe me dizer|pode me dizer|poderia me dizer|me diga|diga me|desculpe|com licença|bem|então|
+goedemorgen|goedemiddag|goedenavond|goedendag|hallo|pardon|sorry|neem me niet kwalijk|mag ik vragen|ik heb een vraag|een vraag|vraagje|korte vraag|ik zou graag weten|ik wil graag weten|ik wil weten|ik vroeg me af|kunt u me zeggen|kunt u mij zeggen|kunt u me vertellen|kun je me zeggen|kun je me vertellen|zou u mij kunnen zeggen|
+weet u|weet je|weet iemand|nou|
 team|all|everyone|everybody|folks|sorry to trouble you|hope all is well|i hope all is well|hope you are well|i hope you are well|i hope you are doing well|hope this finds you well|
 would you be a dear and|would you be so kind as to|could you be so kind as to|pourriez vous me dire|me podría decir|podría decirme|weet u misschien|kunt u mij vertellen|puoi dirmi|mi sa dire|
 by any chance|do you by any chance know|remind me|i was hoping you could tell me|i was just wondering if|i was wondering whether|i am wondering if|i wonder|just asking|one question|a question|a quick question|
@@ -29,6 +51,18 @@ pouvez vous me dire|peux tu me dire|je voudrais savoir|s il vous plaît|s il te 
 puedes decirme|podría decirme|quisiera saber|buenos días|por favor
 """
 _TAILS = """
+thanking you|thanking you in advance|yours|yours faithfully|yours sincerely|yours truly|sincerely|all the best|take care|have a good day|have a great day|have a good one|have a nice evening|have a good evening|
+lol|haha|ty|thx|tysm|pls|plz|please|please help|please advise|help please|help me please|please help me|any advice|any advice is appreciated|any advice would be appreciated|any assistance is appreciated|any assist is appreciated|any tips|
+any suggestions|i am stuck|i am lost|i have no idea|no idea|i can not find it|i do not know|just curious|just wondering|asking for a friend|out of curiosity|quick question|if that is ok|if that is okay|if that is all right|if it is not too much trouble|if i may ask|
+if you know|if anyone knows|if you please|would you mind|would you know|do you know|does anyone know|can you tell me|could you tell me|can you help|could you help|can you help me|could you help me|can anyone help|in a hurry|it is urgent|this is urgent|urgent|
+btw|or what|or something|you see|i guess|i suppose|anyway|though|sir|madam|bye|see you|thank you so much in advance|many thanks for your help|thank you for your time|thanks for your time|
+thank you in anticipation|appreciated|greatly appreciated|very much appreciated|would be appreciated|i would be grateful|i would appreciate it|i would be very grateful|very kind of you|that would be great|that would be nice|that would be helpful|that is all|
+danke im voraus|vielen dank im voraus|besten dank|herzlichen dank|danke sehr|vielen lieben dank|mit freundlichen grüßen|viele grüße|liebe grüße|
+merci beaucoup d'avance|merci par avance|merci bien|bonne journée|bien cordialement|bonne soirée|s'il te plaît|svp|
+gracias de antemano|muchísimas gracias|mil gracias|un saludo|saludos|gracias por adelantado|
+grazie mille|grazie in anticipo|molte grazie|cordiali saluti|per favore|per piacere|per cortesia|saluti|
+muito obrigado|muito obrigada|obrigada|obrigado desde já|desde já obrigado|se faz favor|cumprimentos|
+alvast hartelijk dank|hartelijk dank|dank u|dank u wel|dank je|dank je wel|bij voorbaat dank|met vriendelijke groet|groeten|alstublieft|alsjeblieft|
 many thanks in advance|best regards|kind regards|regards|you know|by any chance|s'il vous plaît|i wonder|i was wondering|thanks everyone|thanks all|tia|best wishes|cordialement|alvast bedankt|bedankt|
 thank you|thank you very much|thank you so much|thanks in advance|thank you in advance|many thanks|thanks a lot|
 thanks so much|thanks a bunch|for me|if possible|if you can|if you could|if you do not mind|cheers|much appreciated|i appreciate it|
@@ -39,7 +73,7 @@ vielen dank|danke schön|s il vous plaît|s il te plaît|por favor|muchas gracia
 
 
 def _phrases(text: str) -> tuple[str, ...]:
-    return tuple(text.replace("\n", "").split("|"))
+    return tuple(dict.fromkeys(phrase for phrase in text.replace("\n", "").split("|") if phrase))
 
 
 HEADS = _phrases(_HEADS)
@@ -77,23 +111,24 @@ HESITATIONS = frozenset(("no", "wait", "rather"))
 
 # Said in several words, read as one. Anywhere in a question; the longest that fits is taken.
 _SAID_AS_ONE = """
+without = w / o
+with = w /
 howmany = how many|number of|what number of|total number of|the number of|the total number of|no of|total no of|amount of|count of|quantity of|what is the number of|what is the total number of|what is the total no of|what is the amount of|what is the count of|what are the number of
-howmuch = how much
-howlong = how long|what length of time|how much time
+howmuch = how much|what is the cost of|what is the price of|what is the fee for|what does it cost|how much does it cost|what do you charge for|what is the charge for|what would it cost|what does it cost to|how much is it to|what price is|at what price
+howlong = how long|what length of time|how much time|what is the duration of|what is the length of time|for how long|for what length of time
 howold = how old|what age
-howfar = how far|what distance
-howoften = how often|how frequently
-howto = how do i|how can i|how to|how could i|how should i|how would i|how does one|how do you|how do we|how can we|how can you|how can one|how might i|what is the way to|what is the best way to|is there a way to|is there any way to|what do i do to|what must i do to|what do i need to do to|what do i have to do to|what are the steps to|what is the procedure to|how does one go about|how do i go about|how can i go about|how am i able to|in what way can i|what should i do to|how would one|how should one
-when = what year|in what year|which year|in which year|what month|in what month|in which month|what time|at what time|at which time|what date|on what date|on which date|on what day|on which day|at what hour
-where = what place|which place|in what place|at what place|in which place|at which place|what location|in what location|at what location|in which location
-why = what is the reason|for what reason|how come|what is the reason why|what is the reason that|what are the reasons|what is the cause of|why is it that
+howfar = how far|what distance|what is the distance|how far away
+howoften = how often|how frequently|with what frequency
+howto = how do i|how can i|how to|how could i|how should i|how would i|how does one|how do you|how do we|how can we|how can you|how can one|how might i|what is the way to|what is the best way to|is there a way to|is there any way to|what do i do to|what must i do to|what do i need to do to|what do i have to do to|what are the steps to|what is the procedure to|how does one go about|how do i go about|how can i go about|how am i able to|in what way can i|what should i do to|how would one|how should one|how does someone|how shall i|how shall we|what are the steps for|the steps to|steps to|the way to|the best way to|what is the procedure for|what is the process for|what is the process to|the procedure for|what is the correct way to|what is the right way to|what is the easiest way to|what is an easy way to|what is the proper way to|what is a good way to|what would be the best way to|what is the method to|what is the method for|what is the best way of|what is the way of|instructions for|instructions to|instructions on|instructions on how to|tell me how to|show me how to|explain how to|teach me how to|the right way to|the easiest way to|what do you do to|what does one do to|is there some way to|is there any way of|is there a way of|are there any ways to|what steps do i take to|what steps should i take to|which steps are needed to
+when = what year|in what year|which year|in which year|what month|in what month|in which month|what time|at what time|at which time|what date|on what date|on which date|on what day|on which day|at what hour|until when|by when|from when|what time of day|what day|on which day of the week|what hour|which hour
+where = what place|which place|in what place|at what place|in which place|at which place|what location|in what location|at what location|in which location|in what country|in which country|in what city|in which city|at which location|on which site
+why = what is the reason|for what reason|how come|what is the reason why|what is the reason that|what are the reasons|what is the cause of|why is it that|what is the reason for|what is the reason behind|on what grounds|due to what|how is it that|what caused|what causes
 30 minute = half hour|half an hour|a half hour
 15 minute = quarter hour|quarter of an hour
 90 minute = an hour and a half|one and a half hour
 howold is = what is the age of
 weather = what is the weather like|how is the weather|what is the weather
-howmuch = what is the cost of|what is the price of|what is the fee for|what does it cost|how much does it cost
-who = what person|which person
+who = what person|which person|what people|which people|what individual|which individual|which one person
 atleast = at least|no less than|no fewer than|not less than|not fewer than|or more|or greater|or above|minimum of|a minimum of|at the least
 atmost = at most|no more than|no greater than|not more than|or less|or fewer|maximum of|a maximum of|at the most|or below
 morethan = more than|greater than|larger than|bigger than|higher than
@@ -101,18 +136,18 @@ lessthan = less than|fewer than|smaller than|lower than
 before = followed by|prior to|ahead of
 after = preceded by|subsequent to
 now = right now|at the moment|at present|these days|at this time|at this moment
-must = have to|has to|need to|needs to|got to|had better
-want = want to|would like to|would love to|wish to|would like|am trying to|am looking to|wanted to
-can i = is it possible to|is it possible for me to|am i able to|would it be possible to|may i|could i|will i be able to|is there any possibility to|is there a possibility to|am i allowed to
+must = have to|has to|need to|needs to|got to|had better|am required to|am obliged to|do i have to|is it necessary to|is it required to|is it obligatory to|is it mandatory to
+want = want to|would like to|would love to|wish to|would like|am trying to|am looking to|wanted to|am hoping to|am planning to|feel like|am keen to|am about to
+can i = is it possible to|is it possible for me to|am i able to|would it be possible to|may i|could i|will i be able to|is there any possibility to|is there a possibility to|am i allowed to|is it ok to|is it okay to|is it ok if i|is it okay if i|is it all right to|is it alright to|is it fine to|is it allowed to|is it permitted to|am i permitted to|are we allowed to|is one allowed to|would i be able to|will it be possible to|is it feasible to|am i free to|do i have the option to|is there an option to|is there the option to|is it an option to|is there any chance to|is there a chance to
 forename = first name|given name|christian name
 surname = last name|family name
 birthdate = date of birth|birth date|day of birth
 birthplace = place of birth|birth place
-find = look up|search for|look for|looking for|searching for
+find = look up|search for|look for|looking for|searching for|track down|hunt for|hunt down
 login = log in|log on|sign in|logging in|sign on
 logout = log out|log off|sign out|logging out
 register = sign up
-remove = get rid of
+remove = get rid of|take out|take away|throw away|throw out|do away with
 uppercase = upper case
 lowercase = lower case
 and = as well as|along with|together with|in addition to
@@ -124,11 +159,32 @@ some = a few|a couple of|a number of
 usa = united states|united states of america|the states
 uk = united kingdom|great britain
 nyc = new york city
-about = in regard to|with regard to|in terms of|with respect to|with reference to
+about = in regard to|with regard to|in terms of|with respect to|with reference to|as regards|in relation to
 instead = rather than|instead of
 email = e mail
 wifi = wi fi
 topup = top up|topping up|topped up
+can not = am unable to|is unable to|are unable to|am not able to|is not able to|are not able to|was not able to|have been unable to
+forgot = can not remember|do not remember|have forgotten|no longer remember|can not recall
+show = bring up|pull up|print out|read out|display to me|let me see|i want to see|i would like to see|let me have|give me|provide me with|present me with|show me|i am looking for|i need a list of|give a list of|make a list of
+contact = get in touch with|get hold of|reach out to
+cancel = call off
+postpone = put off|push back
+collect = pick up
+return = bring back|take back|give back|send back
+fill = fill in|fill out
+happen = take place|go on
+differ = is different from|are different from|be different from
+besides = apart from|aside from
+during = in the course of
+daily = every day|each day|per day|a day
+weekly = every week|each week|per week|a week|once a week
+monthly = every month|each month|per month|a month|once a month
+yearly = every year|each year|per year|a year|once a year|per annum
+overnight = over night
+nearby = close by|around here|near me|near here|in my area|in the area
+available = on offer|in stock
+all = all of|all of the
 """
 
 
@@ -142,3 +198,26 @@ def _said_as_one() -> dict[str, tuple[str, ...]]:
 
 
 SAID_AS_ONE: dict[str, tuple[str, ...]] = _said_as_one()
+
+_CHATTER = """
+ask asking asked question help helping helped assist assistance support advice advise know knew known understand
+understood tell told explain find found look looked looking search searched read reading answer answered respond
+reply try tried trying think thought thinking wonder wondering wondered hope hoping guess feel sure idea clue
+appreciate appreciated grateful thankful glad happy sorry apologise apologize apology pardon bother trouble disturb
+excuse patience advance attention team everybody anybody friend folk guy dear sir madam greeting regard wish best
+nice great good bad silly stupid dumb basic simple easy quick short long little bit lot time day week month year
+hour minute moment morning afternoon evening night yesterday today recently lately ago while since already page
+site website forum internet google web place right wrong way thing stuff something anything everything matter point
+case problem issue story background context detail information new newbie beginner first please thanks thank cheers
+luck lost stuck confused desperate frustrated annoyed annoying worried curious interested important urgent quickly
+soon fast come came go went get got make made say said mean want need like love really very much many seem happen
+going wife husband son daughter mother father mum mom dad boss colleague neighbour neighbor kid child family sister
+brother partner call called phone phoned hold wait waiting waited faq manual documentation back here there hello
+hilfe frage danke dank voraus schnell antwort suche gesucht gefunden überall stunde lange zeit ahnung freuen aide
+merci avance réponse rapide cherche depuis content vraiment partout trouver ayuda pregunta gracias antemano
+respuesta busco buscado encontrar tiempo rato aiuto domanda grazie anticipo risposta cercato trovare ovunque tempo
+ajuda pergunta obrigado antecipadamente resposta procurei lado hulp vraag bedankt voorbaat antwoord gezocht
+gevonden overal tijd
+"""
+CHATTER = frozenset(_CHATTER.split())
+"""Words of what is said around a question: by themselves they change no answer."""

@@ -34,7 +34,17 @@ lawyer attorney|illness disease sickness|gift present|salary wage|student pupil|
 location place position|sofa couch|shop store shops stores|stop halt|happen occur|often frequently|maybe perhaps|sick ill|
 create make|near nearby|whole entire|mad angry|afraid scared|clever smart|quiet silent|difficult hard|
 simple easy|sad unhappy|glad happy|rich wealthy|speak talk|look see|shut close|end finish|destroy ruin|
-total overall|at_ @|and &|who whom|now currently nowadays|if whether|allowed permitted|forbidden prohibited banned|baby infant newborn|erase wipe|postgres postgresql|golang go|cpp c++|csharp c#
+total overall|at_ @|and &|who whom|now currently nowadays|if whether|allowed permitted|forbidden prohibited banned|baby infant newborn|erase wipe|postgres postgresql|golang go|cpp c++|csharp c#|because cuz coz cos|though tho|through thru|night nite|password pw passwd pwd|message msg|package pkg|account acct
+|management mgmt|department dept|university univ uni|government govt|hospital hosp|avenue ave|boulevard blvd|international intl
+|national natl|average avg|technology tech|video vid|videos vids|conversation convo|birthday bday|christmas xmas|tomorrow tmrw tmr
+|yesterday yday|pedestrianised pedestrianized|specialise specialize|prioritise prioritize|customise customize
+|personalise personalize|summarise summarize|minimise minimize|maximise maximize|optimise optimize|visualise visualize
+|memorise memorize|categorise categorize|initialise initialize|normalise normalize|finalise finalize|modernise modernize
+|sterilise sterilize|fertilise fertilize|sanitise sanitize|mould mold|moustache mustache|ageing aging|judgement judgment
+|manoeuvre maneuver|paediatric pediatric|anaesthetic anesthetic|orthopaedic orthopedic|diarrhoea diarrhea|oestrogen estrogen
+|foetus fetus|tumour tumor|rumour rumor|odour odor|parlour parlor|vapour vapor|armour armor|fibre fiber|lustre luster
+|spectre specter|sabre saber|sombre somber|calibre caliber|enrol enroll|fulfil fulfill|instalment installment|skilful skillful
+|woollen woolen|cosy cozy|doughnut donut|yoghurt yogurt|omelette omelet|whisky whiskey
 """
 
 
@@ -109,7 +119,34 @@ percentage share|proportion share|profit gain earnings|sell sale|earn make|spend
 employ hire|hire recruit|dismiss fire|resign quit|retire leave|marry wed|married wed|
 film shoot|filmed shot|direct director|director direct|produce producer|publish publisher release|release publish|perform play|star act|actor star|singer vocalist|band group|
 inventor creator|discover find|invent create|kill murder|war conflict|army military|president leader|leader head chief|
-head chief|king monarch|law rule|rule regulation law|guideline rule|government state|citizen national|election vote|church temple|god deity
+head chief|king monarch|law rule|rule regulation law|guideline rule|government state|citizen national|election vote|church temple|god deity|besides except beyond|reach contact get|mend repair fix|boot start launch|spouse wife husband partner|gratis free|
+salary earnings pay wage earn|duration length last|depth deep|height tall high|weight weigh heavy|width wide broad|length long|age old|cost price charge fee expensive|distance far|speed fast quick|
+temperature hot warm cold|population people inhabitant resident live|author write wrote written|inventor invent invented|founder found founded establish established|painter paint painted|composer compose composed|
+designer design designed architect|builder build built construct constructed|owner own owned belong|leader lead led|winner win won|creator create created|director direct directed|actor act acted|singer sing sang sung|
+publisher publish published|maker make made manufacture manufactured produce produced|seller sell sold vendor|buyer buy bought|teacher teach taught|speaker speak spoke spoken|driver drive drove|killer kill killed|
+cause reason|need necessary require requirement|possible can able|allow allowed permit permitted ok okay|accept take|begin start commence kick|end finish conclude stop|vanish disappear|appear show|rise increase climb grow|fall drop decrease decline sink|
+repeat again|often frequently regularly|always constantly|rarely seldom|quickly rapidly swiftly|slowly gradually|mostly mainly chiefly|nearly almost|completely entirely fully totally|very extremely highly|
+photo picture image shot|sofa couch settee|tap faucet|bin trash garbage rubbish dustbin|biscuit cookie|sweets candy|chips fries|crisps chips|trousers pants|jumper sweater pullover|trainers sneakers|nappy diaper|pram stroller|torch flashlight|
+lorry truck|motorway highway freeway|pavement sidewalk|petrol gasoline gas fuel|bonnet hood|boot trunk|windscreen windshield|tyre tire|queue line|timetable schedule|luggage baggage suitcase bag|lift elevator|ground first|
+chemist pharmacy drugstore|doctor physician gp|surgery operation|ill sick unwell|painkiller analgesic|tablet pill|headache migraine|stomach belly tummy|baby infant newborn|toddler child|teenager teen adolescent|elderly old senior|
+shop store|mall centre|supermarket grocery|bargain deal offer|discount reduction rebate|voucher coupon|receipt bill|parcel package packet|postage shipping|ship deliver send post|courier carrier|delivery shipping shipment|warranty guarantee|
+broken damaged defective faulty|swap exchange replace|return refund|complain complaint|customer client|booking reservation|ticket fare pass|seat place|cancel cancellation|departure leave depart|arrival arrive|delay late delayed|connection transfer|
+password passcode credential|username login|signup register registration enrol enroll|subscribe subscription membership|unsubscribe optout|settings preferences options|screen display monitor|keyboard keypad|wifi wireless internet|router modem|
+laptop notebook computer pc|printer print|download fetch|upload send|crash freeze hang|slow sluggish|bug glitch defect|update upgrade|install setup|remove uninstall|backup copy|restore recover|folder directory|file document|delete erase remove wipe|
+rename name|shell terminal console|command instruction|script program|list enumerate show|search find look grep|match equal fit correspond|contain include have|begin start|pattern regex expression|string text word|recursively recursive subfolder subdirectory|
+modified changed edited altered|accessed opened read used|created made generated|owned belonging|larger bigger greater more|smaller less lower|newer later younger|older earlier|size large big|permission mode access right|executable execute run|
+row record line entry tuple|column field attribute|table relation|average mean|sum total|count number|maximum max highest largest|minimum min lowest smallest|distinct unique different|sort order|ascending increasing|descending decreasing|
+employee staff worker|department division unit|manager boss head supervisor|salary pay wage|customer client buyer|product item article good|supplier vendor provider|invoice bill|order purchase|stock inventory|store shop branch|
+student pupil learner|course class subject module lecture|instructor teacher professor lecturer|semester term|exam test|grade mark score|degree diploma|school college|campus university|credit unit point|prerequisite requirement|homework assignment|
+country nation state land|city town municipality|capital metropolis|river stream|mountain mount peak|sea ocean|border frontier|citizen national|language tongue|currency money|flag banner|king monarch ruler|president leader|war conflict|battle fight|
+movie film picture|series show programme program|episode part|song track tune|album record|band group|singer artist vocalist|musician artist|actor actress star|novel book|poem verse|genre type kind style category sort|game match|team side club|player footballer athlete|
+coach trainer|goal score|tournament competition contest cup championship|stadium arena|recipe dish|ingredient component|bake cook roast|boil cook|fry cook|oven stove cooker|fridge refrigerator|pot pan saucepan|spicy hot|tasty delicious|vegetarian veggie meatless|
+weather forecast climate|rain shower|umbrella brolly|storm thunderstorm|sunny sun|cloudy overcast|lamp light bulb|thermostat heating heater|curtain blind shade|alarm alert|reminder remind|timer countdown|volume loudness sound|louder loud up|quieter quiet down|
+mow cut|trim cut prune|plant grow sow|seed grain|clean wash|vacuum hoover|tidy clean|fix repair mend|leak drip|paint colour|wallpaper paper|rent lease|landlord owner|tenant renter|mortgage loan|insurance cover coverage policy|claim demand|contract agreement|
+sign signature|lawyer attorney solicitor|court tribunal|judge magistrate|law statute act|fine penalty|tax duty levy|vote ballot|visa permit|passport id|holiday vacation leave|meeting appointment conference call|agenda schedule|minutes notes|deadline due|
+project task|report document|email mail message|attachment file|spam junk|job position post role|apply application|interview meeting|cv resume|hire recruit employ|quit resign leave|retire pension|overtime extra|shift rota|training course|
+account profile|balance amount|statement report|withdraw withdrawal|deposit pay|transfer send wire remit|fee charge|interest rate|card plastic|debit bank|credit loan|exchange convert|currency exchange|limit cap maximum|topup recharge reload|identity id|verify verification confirm|
+pin code passcode|atm machine cashpoint|payment transaction pay|decline declined reject rejected refuse refused|pending process processing|arrive arrived receive received|lost lose missing|stolen steal theft|block freeze|activate activation enable|contactless tap|top highest best
 """
 
 

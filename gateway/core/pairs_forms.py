@@ -6,6 +6,7 @@ Pure. A partner found here is a guess, so each kind of guess is counted; opposit
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _PREFIXES = ("un", "dis", "in", "im", "ir", "non", "de", "mis", "il", "re", "pre")
 DETAIL = 12
 """Left-over words of a side among which partners and opposites are looked for; where both have more, in none."""
+LONGEST = 20
+"""Letters of a word that another form of it is looked for."""
 _NONE: frozenset[int] = frozenset()
 _NO_WORDS: frozenset[str] = frozenset()
 
@@ -40,14 +43,14 @@ def align_forms(
     """Take words that have a partner after all out of `left` and `right`, and enter it in `partners`."""
     found = Guesses()
     others = right[: 2 * DETAIL]
-    groups = {group: at for at in reversed(others) for group in ALIKE.get(b.words[at], _NONE)}
+    groups = {group: at for at in reversed(others) for group in _alike(b.words[at], b.kinds[at])}
     roots = {_root(b.words[at]): at for at in reversed(others) if b.kinds[at] is CONTENT}
     gone: set[int] = set()
     kept: list[int] = []
     for at in left:
         word = a.words[at]
         partner = -1
-        for group in ALIKE.get(word, _NONE):
+        for group in _alike(word, a.kinds[at]):
             other = groups.get(group, -1)
             if other >= 0 and other not in gone and not opposites([word], [b.words[other]]):
                 partner = other
@@ -74,6 +77,19 @@ def align_forms(
         _align_joined(a.words, b.words, left, right)
         _align_joined(b.words, a.words, right, left)
     return found
+
+
+def _alike(word: str, kind: str) -> frozenset[int]:
+    """Groups of words of which the word is one, in this form or in another."""
+    found = ALIKE.get(word)
+    if found is None and kind is CONTENT and 3 < len(word) < LONGEST:
+        return _alike_in_other_forms(word)
+    return _NONE if found is None else found
+
+
+@lru_cache(maxsize=16384)
+def _alike_in_other_forms(word: str) -> frozenset[int]:
+    return _ROOTS_ALIKE.get(_root(word), _NONE)
 
 
 def _misspelling(word: str, kind: str, b: Reading, right: list[int], known: Container[str]) -> int:
@@ -111,9 +127,11 @@ def _one_slip(one: str, other: str) -> bool:
         tail += 1
     rest, instead = one[head : len(one) - tail], other[head : len(other) - tail]
     longer = max(len(rest), len(instead))
+    if not head and len(one) != len(other):
+        return False  # nobody drops the first letter, and some languages turn a verb round with one
     if len(rest) == len(instead) and longer <= (3 if size > 6 else 2) and sorted(rest) == sorted(instead):
         return True
-    return size > 3 and longer <= (2 if size > 6 else 1)
+    return size > 3 and longer <= (2 if size > 6 and head else 1)
 
 
 def _plain(word: str) -> str:
@@ -137,6 +155,9 @@ def _root(word: str) -> str:
     if word[-1] == "y":
         return word[:-1] + "i"
     return word[:-1] if word[-1] == "e" and len(word) > 3 else word
+
+
+_ROOTS_ALIKE = {_root(word): groups for word, groups in reversed(ALIKE.items())}
 
 
 def _align_initials(short: Reading, long: Reading, left: list[int], right: list[int]) -> None:

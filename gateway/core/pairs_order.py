@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.core.lexicon import ASKING, FILLER, LIGHT, MODAL, PERSON, PLACING
+from gateway.core.lexicon import ASKING, FILLER, LIGHT, MODAL, NEGATOR, NUMBER, PERSON, PLACING
 from gateway.core.lexicon_same import ALIKE
 from gateway.core.pairs_reading import Reading
 
@@ -26,18 +26,24 @@ _CONVERSE = {
     for pair in ("before after", "above below", "over under", "morethan lessthan", "precede follow")
     for word, other in (pair.split(), pair.split()[::-1])
 }
+_RELATING = frozenset((PLACING, NUMBER, MODAL, NEGATOR))
 _NO_ROLE = frozenset((PLACING, ASKING, MODAL, PERSON, LIGHT, FILLER))
+_POINTING = frozenset(("than", "to", "into", "from", "compared", "nach", "von", "hasta", "vers"))
+_HELPING = frozenset(("do", "does", "did", "has", "have", "will", "would", "can", "could", "is", "are", "was", "were"))
 _NONE: frozenset[int] = frozenset()
 
 
 class Order(msgspec.Struct, gc=False):
     """Of aligned words: how many are `inverted`, have `swapped` neighbours, play other `roles` (stand behind another
-    preposition); `exchanged`: all that differs is which stands before and which behind a middle."""
+    preposition); `crossed`: how many of the same prepositions stand before the other one of two words that both have;
+    `subject`: a helping verb made who acts who is acted upon ("who taught X", "whom did X teach"); `exchanged`: all that differs is which stands before and which behind a middle."""
 
     inverted: int = 0
     swapped: int = 0
     roles: int = 0
     exchanged: bool = False
+    crossed: int = 0
+    subject: int = 0
 
 
 def compare_order(a: Reading, b: Reading, partners: list[int], placing: int) -> Order:
@@ -58,6 +64,9 @@ def compare_order(a: Reading, b: Reading, partners: list[int], placing: int) -> 
     if not moved and not placing:
         return order
     order.exchanged = moved and _exchanged(a, partners)
+    if moved:
+        order.crossed = _crossed(a, b)
+        order.subject = int(_HELPING.isdisjoint(a.words) != _HELPING.isdisjoint(b.words))
     before_a, before_b = _before(a), _before(b)
     contexts: set[tuple[str, str]] = set()
     for at, other in enumerate(partners):
@@ -70,6 +79,28 @@ def compare_order(a: Reading, b: Reading, partners: list[int], placing: int) -> 
             if was in _RELATIONS and now in _RELATIONS and ALIKE.get(was, _NONE).isdisjoint(ALIKE.get(now, _NONE)):
                 order.roles += 1
     return order
+
+
+def _crossed(a: Reading, b: Reading) -> int:
+    """How many of "than", "to" and "from" stand before Y in one and before X in the other, where both have X and Y."""
+    crossed = 0
+    for relation in _POINTING.intersection(a.words).intersection(b.words):
+        behind_a, behind_b = _behind(a, relation), _behind(b, relation)
+        only_a, only_b = behind_a - behind_b, behind_b - behind_a
+        crossed += not (only_a.isdisjoint(b.words) or only_b.isdisjoint(a.words))
+    return crossed
+
+
+def _behind(reading: Reading, relation: str) -> set[str]:
+    """The words that stand next behind this one, light ones and question words passed over."""
+    found = set()
+    for at, word in enumerate(reading.words):
+        if word == relation:
+            for place in range(at + 1, min(at + 4, len(reading.words))):
+                if reading.kinds[place] not in _NO_ROLE:
+                    found.add(reading.words[place])
+                    break
+    return found
 
 
 def converse(a: Reading, b: Reading, left: int, right: int) -> bool:
@@ -128,4 +159,10 @@ def _turned(a: Reading, places: list[int], partners: list[int]) -> bool:
         return False
     if len(starts) == 3 and turned[starts[2]] != starts[2]:
         return False
-    return not _EVEN.issuperset(a.words[at] for at in places[second:third])
+    middle = [a.words[at] for at in places[second:third]]
+    if _EVEN.issuperset(middle):
+        return False
+    # "the word X or the word Y": what stands around the "or" stands on both sides of it.
+    return _JOINING.isdisjoint(middle) or any(
+        a.kinds[at] in _RELATING and a.words[at] not in _JOINING for at in places[second:third]
+    )

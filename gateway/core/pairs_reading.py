@@ -31,7 +31,8 @@ from gateway.core.lexicon_phrases import HEADS, HESITATIONS, QUOTING, REPAIRS, S
 from gateway.core.lexicon_same import SAME
 
 _TOKEN = re.compile(
-    r"[^\W\d_](?:\.[^\W\d_])+\b"  # a.m, U.S
+    r"[^\W\d_](?:\.[^\W\d_])+\b\.?"  # a.m., U.S
+    r"|(?:(?<=[^\W_]{3})|(?<=\b(?:it|me|us|up|so|do|is|on|in)))[.!?:;]+(?=\s+\S)"  # the end of a sentence, one follows
     r"|[^\W\d_]+(?:'[^\W\d_]+)*"  # words, with their apostrophes
     r"|\d+(?:st|nd|rd|th)\b"
     r"|\d+(?:[.,:]\d+)*"
@@ -43,19 +44,21 @@ _KEPT = 40
 _ROMANCE = frozenset(("de", "da", "di", "del", "dal", "desde", "dalla", "el", "los", "las", "il", "gli"))
 """Beside one of these, "a" is no article but "to"."""
 _ORDINALS = {"1st": "first", "2nd": "second", "3rd": "third"}
+_END, _ENDING = "\n", frozenset(".!?:;")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")  # scripts that put no space between words
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """`words[n]` is the canonical form of the n-th word and `kinds[n]` its class.
 
-    `breaks` are places where the speaker may have taken back what stands before (start and end of the words that say so,
+    `parts` are the places where a sentence begins, but for the first. `breaks` are places where the speaker may have taken back what stands before (start and end of the words that say so,
     and whether they say it plainly): "the 3rd, no wait, the 4th". What is left out as politeness stands nowhere.
     """
 
     words: list[str]
     kinds: list[str]
     breaks: list[tuple[int, int, bool]]
+    parts: tuple[int, ...] = ()
 
 
 def read(text: str) -> Reading:
@@ -83,7 +86,10 @@ def read(text: str) -> Reading:
         words, kinds, pauses = _question(words, kinds, pauses)
     if not _PHRASES.keys().isdisjoint(pairwise(words)):
         _join_phrases(words, kinds, pauses)
-    return Reading(words, kinds, _breaks(words, pauses))
+    if _END not in words:
+        return Reading(words, kinds, _breaks(words, pauses))
+    words, kinds, pauses, parts = _without_ends(words, kinds, pauses)
+    return Reading(words, kinds, _breaks(words, pauses), parts)
 
 
 def _without_pauses(words: list[str], kinds: list[str]) -> tuple[list[str], list[str], list[int]]:
@@ -97,9 +103,22 @@ def _without_pauses(words: list[str], kinds: list[str]) -> tuple[list[str], list
     return [words[at] for at in kept], [kinds[at] for at in kept], pauses
 
 
+def _without_ends(
+    words: list[str], kinds: list[str], pauses: list[int]
+) -> tuple[list[str], list[str], list[int], tuple[int, ...]]:
+    """The words but for the marks at the ends of sentences, and the places where these stood."""
+    ends = [at for at, word in enumerate(words) if word is _END]
+    kept = [at for at, word in enumerate(words) if word is not _END]
+    parts = {end - n for n, end in enumerate(ends)} - {0, len(kept)}
+    pauses = [pause - sum(end < pause for end in ends) for pause in pauses]
+    return [words[at] for at in kept], [kinds[at] for at in kept], pauses, tuple(sorted(parts))
+
+
 @lru_cache(maxsize=16384)
 def _canonical(token: str) -> tuple[tuple[str, str], ...]:
     first = token[0]
+    if first in _ENDING:
+        return ((_END, FILLER),)
     if first.isdigit():
         if token[-1].isalpha():
             return _canonical(_ORDINALS[token]) if token in _ORDINALS else ((token[:-2], NUMBER),)
@@ -210,7 +229,7 @@ def _question(words: list[str], kinds: list[str], pauses: list[int]) -> tuple[li
                 end -= 1
                 found = True
     if FILLER in kinds[start:end]:
-        kept = [at for at in range(start, end) if kinds[at] is not FILLER]
+        kept = [at for at in range(start, end) if kinds[at] is not FILLER or words[at] is _END]
         pauses = [start + sum(at < pause for at in kept) for pause in pauses]
         return (
             [words[at] for at in kept],

@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from gateway.core.messages import Near
 
 FOLDER = Path(__file__).parent / "models" / "pairwise"
-NEAR, SAID_OTHERWISE = 0.80, 0.2
-"""Below this similarity only a rewrite is accepted: no word may be left over that the other side does not say.
+SLOPE, MIDDLE = 15.0, 0.92
+"""What similarity adds to the log odds where words are left over.
 
-Typing errors and courtesies cost a short question more similarity (0.65 is common) than a change of meaning does.
+Edits teach the trees that similarity says little. Among questions that differ in earnest it says more than they learn.
 """
-_VETOES = tuple(map(FEATURES.index, ("numbers", "negation", "exchanged")))
-_SIMILARITY, _UNSAID = FEATURES.index("similarity"), FEATURES.index("unsaid_most")
+_SIMILARITY, _LEFT = FEATURES.index("similarity"), FEATURES.index("left_most")
 
 
 class Exported(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,21 +55,19 @@ class Trees:
         self._at_most = np.array(exported.at_most).ravel()
         self._leaf = np.array(exported.leaf).ravel()
         self._roots = np.arange(count) * inner
+        # For each node the place of its left child; the right one stands behind it.
+        self._below = (self._roots[:, None] + 2 * np.arange(inner) + 1).ravel()
         self._to_leaf = np.arange(count) - inner
         self._base = exported.base
 
     def score(self, row: list[float]) -> float:
-        right = np.array(row).take(self._feature) > self._at_most
+        below = self._below + (np.array(row).take(self._feature) > self._at_most)
         node = self._roots
         for _ in range(self._depth):
-            node = node + node - self._roots + right.take(node) + 1
+            node = below.take(node)
         raw = self._base + float(self._leaf.take(node + self._to_leaf).sum())
+        raw += SLOPE * (row[_SIMILARITY] - MIDDLE) * min(row[_LEFT], 1.0)
         return 1 / (1 + math.exp(-raw))
-
-
-def refused(row: Sequence[float]) -> bool:
-    """Whether rules settle the pair before the trees are asked: they hold a small share of served contradictions."""
-    return any(row[at] > 0 for at in _VETOES) or (row[_SIMILARITY] < NEAR and row[_UNSAID] > SAID_OTHERWISE)
 
 
 class PairwiseVerifier:
@@ -89,8 +86,8 @@ class PairwiseVerifier:
         """
         if question == other:
             return 1.0
-        row = self._features.row(question, other, similarity)
-        return 0.0 if row is None or refused(row) else self._trees.score(row)
+        row = self._features.unless_settled(question, other, similarity)
+        return 0.0 if row is None else self._trees.score(row)
 
     async def judge(self, question: str, others: Sequence[Near]) -> list[float]:
         return [self.score(question, near.text, near.similarity) for near in others]

@@ -27,6 +27,7 @@ from gateway.core.lexicon import (
 )
 from gateway.core.pairs import OPEN, WORDS, compare
 from gateway.core.pairs_reading import Reading, read
+from gateway.verifiers.pairwise_rules import contradicts, only_case_tells_apart, too_far
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +73,12 @@ FEATURES = (
     "exchanged",
     "roles",
     "inverted",
+    "joining",  # "and" on one side, "or" on the other
+    "voice",
+    "asides",  # sides with sentences that have nothing in common with the other side
+    "telling",  # words in these that an answer may hang on
+    "crossed",
+    "subject",
 )
 RISING = frozenset({"similarity", "covered_least", "covered_most"})
 FALLING = (
@@ -86,6 +93,8 @@ FALLING = (
         "misspelt",
         "light",
         "inverted",
+        "voice",
+        "asides",
     }
 )
 """What can only speak against a pair. The rest says how much is compared, or only how it is written."""
@@ -106,6 +115,9 @@ WEIGHTS = {
     PAUSE: 0.0,
 }
 """What a word of a closed class weighs; numbers, symbols and words that nobody knows weigh 1."""
+
+REPEATED = 0.3
+"""What is left of the weight of a word that the other side says too, only less often."""
 
 
 class WordTable:
@@ -139,6 +151,13 @@ class PairFeatures:
 
     def row(self, question: str, other: str, similarity: float) -> list[float] | None:
         """None when there is nothing to compare, or too much to compare it in full."""
+        return self._row(question, other, similarity, settling=False)
+
+    def unless_settled(self, question: str, other: str, similarity: float) -> list[float] | None:
+        """As `row`, and None where rules refuse the pair, found before all of it is weighed."""
+        return self._row(question, other, similarity, settling=True)
+
+    def _row(self, question: str, other: str, similarity: float, *, settling: bool) -> list[float] | None:
         if other < question:
             question, other = other, question
         if max(len(question), len(other)) > LONG:
@@ -152,14 +171,18 @@ class PairFeatures:
             a, b = _middle(a, b)
             if len(a.words) > WORDS or len(b.words) > WORDS:
                 return None
-        return self._row(a, b, compare(a, b, self.table.places), similarity)
+        found = compare(a, b, self.table.places)
+        if settling and (contradicts(found) or only_case_tells_apart(question, other)):
+            return None
+        return self._weighed(a, b, found, similarity, settling)
 
-    def _row(self, a: Reading, b: Reading, found: Difference, similarity: float) -> list[float]:
+    def _weighed(
+        self, a: Reading, b: Reading, found: Difference, similarity: float, settling: bool
+    ) -> list[float] | None:
         weigh = self.table.weigh
-        total_a, total_b = sum(weigh(a.words)), sum(weigh(b.words))
         words_a = [a.words[at] for at in found.left]
         words_b = [b.words[at] for at in found.right]
-        left_a, left_b = weigh(words_a), weigh(words_b)
+        left_a, left_b = _without_repeats(words_a, weigh(words_a), b), _without_repeats(words_b, weigh(words_b), a)
         sum_a, sum_b = sum(left_a), sum(left_b)
         unsaid_a, unsaid_b, likeness = left_a, left_b, 1.0
         if left_a and left_b:
@@ -167,6 +190,9 @@ class PairFeatures:
         elif left_a or left_b:
             likeness = 0.0
         soft_a, soft_b = sum(unsaid_a), sum(unsaid_b)
+        if settling and too_far(found, similarity, max(soft_a, soft_b)):
+            return None
+        total_a, total_b = sum(weigh(a.words)), sum(weigh(b.words))
         content_a = [a.words[at] for at in found.left if a.kinds[at] is CONTENT]
         content_b = [b.words[at] for at in found.right if b.kinds[at] is CONTENT]
         places = self.table.places
@@ -210,6 +236,12 @@ class PairFeatures:
             found.order.exchanged,
             found.order.roles,
             found.order.inverted,
+            found.joining,
+            found.voice,
+            found.asides,
+            found.telling,
+            found.order.crossed,
+            found.order.subject,
         ]
 
     def _soften(
@@ -233,6 +265,14 @@ class PairFeatures:
         whole_b = np.asarray([left_b[n] for n, _ in known_b], dtype=np.float32) @ vectors_b
         size = float(np.sqrt((whole_a @ whole_a) * (whole_b @ whole_b)))
         return unsaid_a, unsaid_b, float(whole_a @ whole_b) / size if size > 1e-9 else 0.0
+
+
+def _without_repeats(words: list[str], weights: list[float], other: Reading) -> list[float]:
+    """A word that the other side says too, only not as often, is hardly left over: "the string X or the string Y"."""
+    if not words:
+        return weights
+    said = set(other.words)
+    return [REPEATED * weight if word in said else weight for word, weight in zip(words, weights, strict=True)]
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:

@@ -63,7 +63,16 @@ def topics() -> list[Pair]:
 
 def values() -> list[Pair]:
     """What is short or structured."""
-    lines = (FOLDER / "values.txt").read_text(encoding="utf-8").splitlines()
+    return _rows("values.txt")
+
+
+def beside() -> list[Pair]:
+    """Documents that say their answer in words, with other members beside them."""
+    return _rows("beside.txt")
+
+
+def _rows(file: str) -> list[Pair]:
+    lines = (FOLDER / file).read_text(encoding="utf-8").splitlines()
     rows = (line.replace("\\n", "\n").split(" || ") for line in lines if line and not line.startswith("#"))
     return [
         Pair(number, now, before, stored, fresh, same == "1")
@@ -71,10 +80,10 @@ def values() -> list[Pair]:
     ]
 
 
-def judge_values() -> Errors:
+def judge_values(pairs: Sequence[Pair]) -> Errors:
     """As the gateway does; what it takes for prose counts as unsure."""
     found: list[tuple[bool, Finding]] = []
-    for pair in values():
+    for pair in pairs:
         verdict = compare([[pair.stored]], [[pair.fresh]], Questions(pair.now, pair.before))
         found.append((pair.same, verdict.finding if isinstance(verdict, Compared) else Finding.UNSURE))
     return _errors(found)
@@ -155,7 +164,12 @@ def _told(name: str, errors: Errors) -> Iterator[str]:
 def main() -> None:
     pairs = topics()
     rows = as_rows(asyncio.run(wordings(pairs)))
-    for name, errors in (("structured", judge_values()), ("prose", judge_prose(pairs, rows))):
+    judged = (
+        ("structured", judge_values(values())),
+        ("beside", judge_values(beside())),
+        ("prose", judge_prose(pairs, rows)),
+    )
+    for name, errors in judged:
         print("\n".join(_told(name, errors)))
     weights = fit(rows, np.array([pair.same for pair in pairs])).round(2)
     print("WEIGHTS =", ", ".join(f"{value:g}" for value in weights[:-1]), "BIAS =", f"{weights[-1]:g}")

@@ -41,6 +41,11 @@ def left_over(one: str, other: str) -> tuple[list[str], list[str]]:
         ("the hammer stands before the saw", "the saw stands after the hammer"),
         ("Is the red, no wait, the green bus late?", "Is the green bus late?"),
         ("How um when does it start?", "When does it start?"),
+        ("Wo ist der Bahnhof?", "Entschuldigen Sie bitte, wo ist der Bahnhof? Vielen Dank im Voraus!"),
+        ("Steps to peel a mango", "What is the procedure for peeling a mango?"),
+        ("coffee w/o sugar", "coffee without sugar"),
+        ("Remove old pictures", "Deleting old pictures"),
+        ("I have looked everywhere and could not find it. How do I block a card?", "How do I block a card?"),
     ],
 )
 def test_writing_courtesy_and_self_correction_leave_no_content_over(one: str, other: str) -> None:
@@ -94,6 +99,9 @@ def test_opposites_and_members_of_one_family_contradict(one: str, other: str) ->
         ("Is New Orleans older than Los Alamos?", "Is Los Alamos older than New Orleans?"),
         ("Does the cat fear the dog?", "Does the dog fear the cat?"),
         ("Which guests has this waiter served?", "Which waiter has this guests served?"),
+        ("For tents, is nylon lighter than cotton?", "Is cotton lighter than nylon for tents?"),
+        ("Ghent to Bruges by bus: what is the price?", "the price Bruges to Ghent by bus"),
+        ("Who taught Plato?", "Who did Plato teach?"),
     ],
 )
 def test_an_exchange_around_a_middle_is_found(one: str, other: str) -> None:
@@ -106,6 +114,10 @@ def test_an_exchange_around_a_middle_is_found(one: str, other: str) -> None:
         ("On Friday, can I borrow the van?", "Can I borrow the van on Friday?"),
         ("salt or pepper on eggs", "pepper or salt on eggs"),
         ("12 inches is how many feet", "how many feet is 12 inches"),
+        ("lines with the word ham or the word egg", "lines with the word egg or the word ham"),
+        ("the difference between a hare and a rabbit", "the difference between a rabbit and a hare"),
+        ("Does the city clear the snow?", "Is the snow cleared by the city?"),
+        ("Who painted the ceiling?", "By whom was the ceiling painted?"),
     ],
 )
 def test_what_moves_without_turning_the_meaning_is_no_exchange(one: str, other: str) -> None:
@@ -119,6 +131,31 @@ def test_a_slip_of_the_pen_is_a_partner_but_another_word_is_not() -> None:
 
 def test_a_no_takes_nothing_back_that_is_not_said_again() -> None:
     assert left_over("Fly to Oslo, no wait, to Bergen", "Fly to Oslo") == (["bergen"], [])
+
+
+def test_what_a_sentence_beside_the_question_tells_is_counted_by_itself() -> None:
+    chatter = differ("I have looked all day and found nothing. How do I block a card?", "How do I block a card?")
+    assert (chatter.asides, chatter.telling, chatter.negation) == (1, 0, 0)
+    told = differ("I am a widower from Peru. How do I block a card?", "How do I block a card?")
+    assert told.asides == 1 and told.telling > 1
+    both = differ("I am from Peru. How do I block a card?", "I am from Chile. How do I block a card?")
+    assert both.asides == 0 and both.contradicting
+
+
+def test_and_is_not_or() -> None:
+    assert differ("rooms with a bath and a balcony", "rooms with a bath or a balcony").joining
+    assert not differ("rooms with a bath and a balcony", "rooms with a balcony and a bath").joining
+
+
+def test_a_no_that_both_say_or_that_takes_back_nothing_of_weight_is_no_repair() -> None:
+    assert differ("erro 12 no Linux", "erro 13 no Linux").numbers == 1
+    assert differ("rice and salmon", "rice but no salmon").negation == 1
+    assert left_over("das Licht im Bad um 7 Uhr", "das Licht im Flur um 7 Uhr") == (["bad"], ["flur"])
+
+
+def test_a_question_word_beside_a_noun_of_its_own_is_not_another_question_word() -> None:
+    assert differ("where is he from", "which country is he from").asking == 0
+    assert differ("where is he from", "when is he from").asking == 1
 
 
 def test_words_that_a_question_quotes_are_kept() -> None:

@@ -12,7 +12,15 @@ from quality.figures import average_precision, kind_figures, pair_figures, strea
 from quality.judging import COSINE_LOOSE, COSINE_STRICT, VERIFIER, Judged, Setting
 from quality.kinds import kind_of
 from quality.replay import Replayed
-from quality.sources import LabelledPair, PairSet, UnreadableData, handwritten, handwritten_later, read_folder
+from quality.sources import (
+    LabelledPair,
+    PairSet,
+    UnreadableData,
+    handwritten,
+    handwritten_later,
+    handwritten_third,
+    read_folder,
+)
 
 
 def judged(*rows: tuple[float, float, int, str], edits: bool = False) -> Judged:
@@ -90,7 +98,9 @@ def test_the_kind_of_an_edit_is_told_from_its_words(text_a: str, text_b: str, la
     assert kind_of(text_a, text_b, label) == kind
 
 
-@pytest.mark.parametrize(("pairs", "least"), [(handwritten(), 300), (handwritten_later(), 200)])
+@pytest.mark.parametrize(
+    ("pairs", "least"), [(handwritten(), 300), (handwritten_later(), 200), (handwritten_third(), 150)]
+)
 def test_handwritten_pairs_are_many_and_of_both_labels(pairs: PairSet, least: int) -> None:
     assert len(pairs.pairs) >= least
     assert {pair.label for pair in pairs.pairs} == {0, 1}
@@ -98,12 +108,12 @@ def test_handwritten_pairs_are_many_and_of_both_labels(pairs: PairSet, least: in
     assert len({(pair.text_a, pair.text_b) for pair in pairs.pairs}) == len(pairs.pairs)
 
 
-def test_no_pair_is_in_both_handwritten_sets() -> None:
-    first, later = (
+def test_no_question_is_in_two_handwritten_sets() -> None:
+    first, later, third = (
         {text for pair in pairs.pairs for text in (pair.text_a, pair.text_b)}
-        for pairs in (handwritten(), handwritten_later())
+        for pairs in (handwritten(), handwritten_later(), handwritten_third())
     )
-    assert not first & later
+    assert not first & later and not first & third and not later & third
 
 
 def write(path: Path, *rows: str) -> None:

@@ -57,7 +57,8 @@ def test_a_run_leaves_tables_json_csv_and_curves(
     result = json.loads((out / "quality.json").read_text())
     own = result["pairs"][0]
     assert (own["name"], own["right"]["verifier"]["whole"], own["wrong"]["verifier"]["whole"]) == ("own", 2, 2)
-    assert [each["name"] for each in result["pairs"]] == ["own", "generated", "handwritten", "handwritten_later"]
+    written = ["handwritten", "handwritten_later", "handwritten_third"]
+    assert [each["name"] for each in result["pairs"]] == ["own", "generated", *written]
     assert result["streams"][0]["questions"] == 4
     assert result["streams"][0]["hits"]["cosine 0.95"] == 2
     with (out / "kinds.csv").open(newline="") as file:

@@ -40,6 +40,7 @@ def test_the_score_never_falls_when_the_similarity_rises(one: str, other: str, l
         ("I can't open the attachment", "i cannot open the attachment", 0.98),
         ("How long does the battery last?", "How long does the batery last?", 0.72),
         ("How can I cancel my gym membership?", "how do i cancel my gym membership", 0.99),
+        ("How do I run tar -xf on 10 MB?", "how do i run TAR -xf on 10 mb", 0.99),
     ],
 )
 def test_the_same_question_written_differently_is_accepted(one: str, other: str, similarity: float) -> None:
@@ -60,6 +61,9 @@ def test_the_same_question_written_differently_is_accepted(one: str, other: str,
         ("¿Dónde compro entradas?", "¿Cuándo compro entradas?"),
         ("What is 4 + 7?", "What is 4 - 7?"),
         ("Who wrote Emma?", "Who wrote Persuasion?"),
+        ("What does git branch -d do?", "What does git branch -D do?"),
+        ("How do I run ls -r?", "How do I run ls -R?"),
+        ("Is a laser of 5 mW dangerous?", "Is a laser of 5 MW dangerous?"),
     ],
 )
 def test_another_question_is_refused_however_similar(one: str, other: str) -> None:
