@@ -10,12 +10,15 @@
     │   ├── NoRoute            404
     │   ├── MethodNotAllowed   405
     │   ├── RequestBroken      400
+    │   ├── InvalidFields      400  of a REST cache: what its body says cannot be used
+    │   ├── NoEntry            404  ... there is no such entry in it
     │   ├── RequestTimeout     408
     │   ├── RequestTooLarge    413
     │   ├── NoWebSockets       426
     │   └── TooManyRequests    429
     ├── InvalidOrder           422  the operator's: a request to the admin API that cannot be carried out
     │   └── ReloadRefused      422  the routes file has errors, or what is new in it cannot be reached
+    ├── DependencyDown         424  nobody's: a REST cache whose store, embedder or verifier is down has nobody to go on to
     ├── NotCached              504  nobody's: `only-if-cached` and nothing is cached (RFC 9111, 5.2.1.7)
     ├── UpstreamError          502  the upstream's
     │   ├── UpstreamTimeout    504
@@ -25,6 +28,7 @@
         ├── EmbedError              an embedder is down or late
         │   └── TextUnfit           longer than the model's window, or words it does not know: exact-only, nobody's fault
         ├── VerifierError           a verifier is down, late or over its budget
+        ├── SynthesisError          a model that makes answers of kept ones is down or late, or says what cannot be used
         └── Undecodable             an answer's content-encoding is unknown, or its bytes are not what it says
             └── DecodedTooLarge     an answer is larger than allowed once decoded
 
@@ -106,6 +110,29 @@ class RequestBroken(ClientError):
     title = "Request body broke off"
 
 
+class FieldProblem(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request: which, what rule it breaks, and that in words."""
+
+    field: str
+    rule: str
+    message: str
+
+
+class InvalidFields(ClientError):
+    """`fields` are the problems; empty where the body as a whole cannot be read."""
+
+    title = "Invalid data"
+
+    def __init__(self, fields: tuple[FieldProblem, ...], detail: str = "") -> None:
+        super().__init__(detail or "; ".join(each.message for each in fields))
+        self.fields = fields
+
+
+class NoEntry(ClientError):
+    status = 404
+    title = "No such entry"
+
+
 class RequestTimeout(ClientError):
     status = 408
     title = "Request body stopped arriving"
@@ -149,6 +176,11 @@ class ReloadRefused(InvalidOrder):
     def __init__(self, message: str, problems: tuple[msgspec.Struct, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class DependencyDown(SemgateError):
+    status = 424
+    title = "A part that is needed is down"
 
 
 class NotCached(SemgateError):
@@ -200,6 +232,10 @@ class TextUnfit(EmbedError):
 
 
 class VerifierError(CacheTrouble):
+    pass
+
+
+class SynthesisError(CacheTrouble):
     pass
 
 

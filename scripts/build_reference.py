@@ -172,6 +172,8 @@ def _value(kind: inspect.Type, place: str) -> str:
             return "`true` or `false`"
         case inspect.CustomType(cls=cls):
             return {Duration: "duration", Interval: "duration or 0", Share: "share"}.get(cls, "size")
+        case inspect.AnyType():
+            return "any"
         case _:
             return "text"
 

@@ -1,4 +1,5 @@
-"""Installs the peers of tests/clients that cannot live in semgate's own environment: LiteLLM, and openai for Node.
+"""Installs the peers of tests/clients that cannot live in semgate's own environment: LiteLLM, and the openai and
+LangCache SDKs for Node.
 
 They go into the folder `peers` of the virtual environment that runs this: done once, and again when what is wanted (in
 tests/clients/peers) changes. The tests run this themselves; CI runs it first, where a failure is not just a skip.

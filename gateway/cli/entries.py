@@ -112,6 +112,8 @@ def _show(entry: EntryWhole) -> None:
     }
     for name, value in facts.items():
         write(f"{name:8}  {visible(value)}")
+    for name, value in entry.attributes.items():
+        write(f"          {visible(name)} = {visible(value)}")
     for name, value in entry.headers:
         write(f"          {visible(name)}: {visible(value)}")
     write("")

@@ -19,6 +19,7 @@ from gateway.cli.showing import count, share, things
 from gateway.cli.simulate import BY_SCORE, BY_SIMILARITY, play
 from gateway.core.calibration import SCORES, SIMILARITIES, Level, Trial, level, levels_of
 from gateway.core.judgement import Origin
+from gateway.core.messages import HitKind
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -100,7 +101,8 @@ def from_shadow(chosen: Chosen, file: str, route: str | None) -> Evidence:
     """Of the lines of this route, where they name one. Raises Failed."""
     named = route if chosen.built_in else chosen.route.name
     read = read_comparisons(file)
-    lines = [each for each in read if named is None or each.route in (None, named)]
+    mine = [each for each in read if named is None or each.route in (None, named)]
+    lines = [each for each in mine if each.kind != HitKind.SYNTHESIS]  # no threshold decides on those
     if not lines:
         raise Failed(f"{file} has no line of route {named}")
     judged = chosen.route.verify is not None

@@ -47,12 +47,14 @@ class AtThreshold(msgspec.Struct, frozen=True):
 
 class Result(msgspec.Struct, frozen=True):
     """`thresholds` are of what the route decides by: similarity, or its verifier's score at its candidate threshold;
-    `similarity_thresholds` of plain similarity, for comparison (none where that is the same)."""
+    `similarity_thresholds` of plain similarity, for comparison (none where that is the same). `denied` pairs have a question
+    that the file denies, and are served at no threshold."""
 
     route: str
     rule: str
     pairs: int
     served: int
+    denied: int
     counts: Counts | None
     thresholds: list[AtThreshold]
     similarity_thresholds: list[AtThreshold]
@@ -97,15 +99,22 @@ def judge_pairs(chosen: Chosen, pairs: Sequence[Pair]) -> list[Judged]:
 
 def by_similarity(pairs: Sequence[Pair], judged: Sequence[Judged]) -> list[Trial]:
     """The pairs as trials of plain similarity."""
-    return [Trial(each.similarity, bool(pair.label)) for pair, each in zip(pairs, judged, strict=True)]
+    return [
+        Trial(None if each.denied else each.similarity, bool(pair.label))
+        for pair, each in zip(pairs, judged, strict=True)
+    ]
 
 
 def by_score(pairs: Sequence[Pair], judged: Sequence[Judged], candidate: float) -> list[Trial]:
     """The same of the verifier's score, for those that are near enough to be judged."""
     return [
-        Trial(each.score if each.similarity is not None and each.similarity >= candidate else None, bool(pair.label))
+        Trial(each.score if _is_near(each, candidate) else None, bool(pair.label))
         for pair, each in zip(pairs, judged, strict=True)
     ]
+
+
+def _is_near(judged: Judged, candidate: float) -> bool:
+    return not judged.denied and judged.similarity is not None and judged.similarity >= candidate
 
 
 def _row(pair: Pair, judged: Judged) -> dict[str, object]:
@@ -148,6 +157,7 @@ def _result(chosen: Chosen, pairs: Sequence[Pair], judged: Sequence[Judged], *, 
         rule=chosen.rule,
         pairs=len(pairs),
         served=sum(each.served for each in judged),
+        denied=sum(each.denied for each in judged),
         counts=counts,
         thresholds=own,
         similarity_thresholds=plain,
@@ -176,6 +186,8 @@ def _at_threshold(level: Level, counts: Counts) -> AtThreshold:
 
 def _blocks(file: str, chosen: Chosen, result: Result) -> list[Block]:
     blocks: list[Block] = [f"route {visible(result.route)}: {result.rule}"]
+    if result.denied:
+        blocks.append(f"{things(result.denied, 'pair')} with a question that is denied: not served")
     if result.counts is None:
         blocks += [
             f"{visible(file)}: {things(result.pairs, 'pair')} without labels, {count(result.served)} served"

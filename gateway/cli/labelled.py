@@ -40,13 +40,14 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
 
 class Comparison(msgspec.Struct, frozen=True, gc=False):
     """A line of a shadow log: what would have been served, and how it compared with the real answer. `origin`: who compared,
-    `shadow`, `audit` or `feedback`; the texts where they are known."""
+    `shadow`, `audit` or `feedback`; `kind`: how the answer was found; the texts where they are known."""
 
     verdict: str
     similarity: float | None = None
     verifier_score: float | None = None
     route: str | None = None
     origin: str | None = None
+    kind: str | None = None
     text_a: str | None = None
     text_b: str | None = None
 

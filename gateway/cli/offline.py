@@ -100,7 +100,7 @@ def _problems_of(loaded: Loaded, place: int) -> list[Problem]:
     assert loaded.draft is not None
     file = loaded.draft.file
     filled = fill(file.routes[place], file.defaults)
-    concerned = [("routes", place), ("defaults",), ("embedders", filled.embedder)]
+    concerned = [("routes", place), ("defaults",), ("deny",), ("embedders", filled.embedder)]
     if filled.verify is not None:
         concerned += [("verifiers", filled.verify.by), ("prices",)]
     paths = [json_path(each) for each in concerned]

@@ -24,7 +24,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 
 from gateway.config.load import read
-from gateway.config.model import EMBEDDED_POSTGRES, File
+from gateway.config.model import EMBEDDED_POSTGRES, File, Route
 from gateway.config.report import render
 from gateway.errors import CacheTrouble, ConfigError
 from gateway.observe.logs import SERVER_LOGGING
@@ -35,8 +35,9 @@ from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, EMBEDDED_URL, LO
 from gateway.stores.digest import load_or_create_digest_key
 from gateway.stores.embedded import EmbeddedPostgres
 
-# Connections beyond the workers' pools: sweeps, promotions, an operator's psql.
-SPARE_CONNECTIONS = 16
+# Connections beyond the workers' pools: sweeps, promotions, an operator's psql, programs with the cache inside that use the
+# same data folder.
+SPARE_CONNECTIONS = 84
 
 
 def run(path: Path, log_level: str) -> int:
@@ -219,11 +220,16 @@ def _announce(path: Path, settings: File, warnings: int) -> None:
         how = "off" if route.mode == "off" else route.match
         methods = ",".join(route.methods)
         lines.append(
-            f"  {methods:{longest}}  {route.path:{width}}  -> {route.upstream}  ({how}{_preset(route.preset)})"
+            f"  {methods:{longest}}  {route.path:{width}}  -> {_answering(route)}  ({how}{_preset(route.preset)})"
         )
     if warnings:
         lines.append(f"  {warnings} warning{'s' * (warnings != 1)}: `semgate check {path}` tells more")
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _answering(route: Route) -> str:
+    """Who has the answers."""
+    return "what programs put in" if route.kind == "cache" else route.upstream
 
 
 def _preset(name: str | None) -> str:

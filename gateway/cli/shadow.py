@@ -34,6 +34,7 @@ COLUMNS = (
     Column("unsure as right or wrong", right=True, spare=1),
 )
 CSV = ("route", "by", "group", "right", "wrong", "unsure", "rate", "low", "high", "best_low", "worst_high")
+SYNTHESIS = "synthesis"
 NO_SAMPLE = "what people say is no sample, and in no rate"
 
 
@@ -74,6 +75,8 @@ def reset(reach: Reach, route: str, *, yes: bool) -> int:
             return 0
         found = gateway.shadow(route, None).routes[route]
     known = sum((found.compared.right, found.compared.wrong, found.compared.unsure))
+    if found.synthesized is not None:
+        known += sum((found.synthesized.right, found.synthesized.wrong, found.synthesized.unsure))
     known += sum(sum(said.values()) for said in found.told.values())
     write(f"{things(known, 'judgement')} of route {visible(route)} would be forgotten")
     if known:
@@ -114,6 +117,8 @@ def _show_look_ups(route: ShadowRoute) -> None:
 
 def _groups(route: ShadowRoute) -> Iterator[tuple[str, str, Findings]]:
     """What it is grouped by, the group, and what was found of it."""
+    if route.synthesized is not None:
+        yield SYNTHESIS, "", route.synthesized
     if not route.origins:
         return
     yield "all", "", route.compared
@@ -130,7 +135,9 @@ def _table(route: ShadowRoute) -> list[tuple[str, ...]]:
     alone = [next(iter(groups)) for groups in (route.origins, route.kinds, route.how) if len(groups) == 1]
     rows = []
     for by, group, findings in _groups(route):
-        if by == "all":
+        if by == SYNTHESIS:
+            rows.append(_row("synthesized answers", findings))
+        elif by == "all":
             rows.append(_row("all" + (f" ({', '.join(map(visible, alone))})" if alone else ""), findings))
         elif by in ("similarity", "score"):
             rows.append(_row(f"  {by} {group}", findings))

@@ -18,13 +18,14 @@ from gateway.core.policy import CachePolicy, SecondOpinion
 from gateway.runtime.offline import OfflineRoute, least_similarity
 from gateway.runtime.offline_stream import Played, Question, make_log
 
-CSV_COLUMNS = ("by", "threshold", "requests", "hits", "right", "wrong", "misses", "missed", "same_words")
+CSV_COLUMNS = ("by", "threshold", "requests", "hits", "right", "wrong", "misses", "missed", "same_words", "denied")
 BY_SCORE, BY_SIMILARITY = "verifier_score", "similarity"
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """What became of the log: `hits` are `right` or `wrong`; the others are `misses`, and `missed` those of them where an
-    entry with the right answer was there. `interval`: the 95 % interval of the wrong share of hits."""
+    """What became of the log: `hits` are `right` or `wrong`; the others are `misses`, `missed` those of them where an entry
+    with the right answer was there, and `denied` those that the cache has no part in. `interval`: the 95 % interval of the
+    wrong share of hits."""
 
     requests: int
     hits: int
@@ -33,6 +34,7 @@ class Shown(msgspec.Struct, frozen=True):
     misses: int
     missed: int
     same_words: int
+    denied: int
     interval: tuple[float, float]
 
 
@@ -135,6 +137,7 @@ def _shown(played: Played) -> dict[str, object]:
         "misses": played.misses,
         "missed": played.missed,
         "same_words": played.same_words,
+        "denied": played.denied,
         "interval": wilson(played.wrong, played.hits),
     }
 
@@ -167,7 +170,9 @@ def _blocks(file: str, chosen: Chosen, result: Result) -> list[Block]:
         f"wrong   {count(result.wrong)} ({share(result.wrong, result.hits)} of hits,"
         f" 95 % interval {interval(result.wrong, result.hits)})",
         f"misses  {count(result.misses)} ({share(result.misses, result.requests)});"
-        f" for {count(result.missed)} of them the right answer was there\n",
+        f" for {count(result.missed)} of them the right answer was there"
+        + (f", {count(result.denied)} of them are denied" if result.denied else "")
+        + "\n",
     ]
     return blocks + threshold_blocks(chosen, _MEASURES, _cells, result.thresholds, result.similarity_thresholds)
 

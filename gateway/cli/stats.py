@@ -23,9 +23,11 @@ from gateway.cli.showing import (
 )
 from gateway.core.evidence import wilson
 from gateway.core.judgement import Finding, Origin
+from gateway.core.synthesis import Written
 from gateway.fronts.admin.operations import RouteStats, Saved, Stats
 
 TOTAL = "total"
+MADE = (Written.SERVED, Written.COMPARED)
 
 
 def run(reach: Reach, form: str) -> int:
@@ -63,6 +65,7 @@ def total(routes: Mapping[str, RouteStats]) -> RouteStats:
         entries=None if None in entries else sum(each for each in entries if each is not None),
         bytes=None if None in sizes else sum(each for each in sizes if each is not None),
         would_be=_added(each.would_be for each in every),
+        synthesis=_added(each.synthesis for each in every),
     )
 
 
@@ -96,7 +99,11 @@ def _show(stats: Stats) -> None:
     reasons = [
         (visible(name), what, visible(reason), count(number))
         for name, route in sorted(stats.routes.items())
-        for what, counts in (("bypassed", route.bypasses), ("not kept", route.not_kept))
+        for what, counts in (
+            ("bypassed", route.bypasses),
+            ("not kept", route.not_kept),
+            ("not synthesized", {why: number for why, number in route.synthesis.items() if why not in MADE}),
+        )
         for reason, number in in_order(counts.items())
         if number
     ]
@@ -117,6 +124,7 @@ def _show(stats: Stats) -> None:
 def _rare(route: RouteStats) -> dict[str, int]:
     """Would-be hits are those of shadow mode."""
     return {
+        "synthesized": route.synthesis.get(Written.SERVED, 0),
         "would-be hits": sum(route.would_be.values()),
         "stale": route.stale,
         "collapsed": route.collapsed,

@@ -20,6 +20,7 @@ from gateway.cli.top_figures import Figures, Latency, Line
 _CURVE = "▁▂▃▄▅▆▇█"
 _OUTCOME_STYLES = {
     "hit": "green",
+    "synthesis": "green",
     "stale": "cyan",
     "collapsed": "cyan",
     "miss": "yellow",

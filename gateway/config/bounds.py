@@ -19,7 +19,7 @@ from gateway.config.schema import description
 # Numbers that choose, describe or pay for something, instead of bounding it.
 NO_BOUNDS = frozenset(
     {
-        "version", "status", "hit", "min", "m", "ef_construction", "ef_search", "dimensions", "sample",
+        "version", "status", "hit", "from", "min", "m", "ef_construction", "ef_search", "dimensions", "sample",
         "price", "prompt", "completion",
     }
 )  # fmt: skip

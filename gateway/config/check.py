@@ -12,11 +12,14 @@ from gateway.config.rules_clients import check_clients
 from gateway.config.rules_credentials import check_credentials
 from gateway.config.rules_deny import check_deny
 from gateway.config.rules_fallback import check_fallbacks
+from gateway.config.rules_kind import check_kinds
 from gateway.config.rules_prices import check_prices
+from gateway.config.rules_query import check_queries
 from gateway.config.rules_route import check_routes
 from gateway.config.rules_server import check_server
 from gateway.config.rules_serving import check_serving
 from gateway.config.rules_stores import check_embedders, check_stores
+from gateway.config.rules_synthesis import check_synthesis
 from gateway.config.rules_upstream import check_upstreams
 from gateway.config.rules_verify import check_verifying
 
@@ -26,13 +29,16 @@ RULES = (
     check_prices,
     check_stores,
     check_embedders,
+    check_kinds,
     check_upstreams,
     check_fallbacks,
     check_credentials,
     check_routes,
+    check_queries,
     check_serving,
     check_verifying,
     check_deny,
+    check_synthesis,
 )
 
 

@@ -7,7 +7,7 @@ holds one, headers that carry credentials, passwords in URLs. What would have no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import compress
 
 import yaml
@@ -15,14 +15,17 @@ import yaml
 from gateway.config.bounds import bounds_text
 from gateway.config.load import Loaded
 from gateway.config.model import File, Route, Upstream
+from gateway.config.model_deny import DENIED_AT_LEAST
 from gateway.config.model_routes import NO_VERIFIER
 from gateway.config.plain import plain
 from gateway.config.preset import FilledRoute, fill, presets
 from gateway.config.problem import Place, json_path
 from gateway.config.rules_clients import METERED, may_use
 from gateway.config.rules_credentials import CREDENTIALS
-from gateway.config.rules_fallback import reachable
+from gateway.config.rules_fallback import asked_by
+from gateway.config.rules_kind import IDLE_IN_A_CACHE
 from gateway.config.rules_prices import counts_tokens
+from gateway.config.rules_query import IDLE_IN_A_QUERY
 from gateway.config.rules_route import SEMANTIC_OPTIONS
 from gateway.config.rules_serving import IDLE_COALESCING, keeps_stale
 from gateway.config.rules_upstream import IDLE_BREAKER, NETWORK_OPTIONS
@@ -84,9 +87,10 @@ def _explained(file: File, index: int, filled: FilledRoute, secrets: frozenset[s
         shown["embedders"] = {embedder: plain(file.embedders[embedder], ("embedders", embedder), each)}
     if verify is not None and verify.by in file.verifiers:
         shown["verifiers"] = {verify.by: plain(file.verifiers[verify.by], ("verifiers", verify.by), each)}
-    used = reachable(file, route.upstream)
-    shown["upstreams"] = {name: _upstream(name, file.upstreams[name], each) for name in used}
-    if file.prices and counts_tokens(route):
+    used = {name: _upstream(name, file.upstreams[name], each) for name in asked_by(file, route)}
+    if used:
+        shown["upstreams"] = used
+    if file.prices and (counts_tokens(route) or route.synthesis is not None):
         shown["prices"] = plain(file.prices, ("prices",), each)
     if file.deny and route.mode != "off":
         shown["deny"] = _deny(plain(file.deny, ("deny",), each), filled)
@@ -126,16 +130,52 @@ def _route(file: File, index: int, resolved: FilledRoute, each: Callable[[Place,
         allow = _without(filled["allow"], ())
         wishes = [directive != "stale-if-error" for directive in route.allow.cache_control]
         filled["allow"] = {**allow, "cache-control": _only(allow["cache-control"], wishes)}
-    first = ("name", "path", "models", "upstream", "preset", "scope", "mode")
+    if route.synthesis is not None and route.dialect is not None:
+        filled["synthesis"] = _without(filled["synthesis"], ("answer",))
+    first = ("name", "path", "kind", "models", "upstream", "preset", "scope", "mode")
     ordered = {name: filled[name] for name in (*first, *filled) if name in filled}
+    if route.kind == "query":
+        ordered = _query(file, ordered, resolved, place, each)
+    elif route.kind == "cache":
+        ordered = _without_inner(ordered, IDLE_IN_A_CACHE)
     idle = (*(SEMANTIC_OPTIONS if route.match == "exact" else ()), *(IDLE_IN_SHADOW if route.mode == "shadow" else ()))
     return _without(ordered, idle)
 
 
+def _query(
+    file: File,
+    shown: dict[str, object],
+    resolved: FilledRoute,
+    place: Place,
+    each: Callable[[Place, object], object],
+) -> dict[str, object]:
+    """Of a route of `kind: query`: what it fills in by itself, without what has no effect there."""
+    assert resolved.ask is not None
+    ask = plain(resolved.ask, (*place, "ask"), each)
+    shown = {**shown, "ask": _without(ask, ("body",) if resolved.ask.model else ("model",))}
+    if resolved.allow.threshold is not None:
+        shown["allow"] = {**_without(shown["allow"], ()), "threshold": plain(resolved.allow.threshold)}
+    upstream = file.upstreams.get(resolved.upstream)
+    if resolved.upstream_path is not None and (upstream is None or upstream.respond is None):
+        shown["upstream_path"] = each((*place, "upstream_path"), resolved.upstream_path)
+    return _without_inner(shown, (*IDLE_IN_A_QUERY, "methods"))
+
+
+def _without_inner(shown: dict[str, object], idle: Collection[str]) -> dict[str, object]:
+    """A mapping without what has no effect, in it (`keep`) or in one of its mappings (`response.hit`)."""
+    inner = [option.split(".") for option in idle if "." in option]
+    left = _without(shown, tuple(idle))
+    for outer in {option[0] for option in inner} & left.keys():
+        left[outer] = _without(left[outer], tuple(name for where, name in inner if where == outer))
+    return left
+
+
 def _deny(entries: object, route: FilledRoute) -> list[object]:
-    """As the file says them: not with the lines of the files that they name."""
+    """As the file says them, with what it leaves open: not with the lines of the files that they name."""
     assert isinstance(entries, list)
-    return [_without(entry, ("questions", *_idle_in(entry, route))) for entry in entries]
+    usual = {"text": None, "file": None, "at_least": DENIED_AT_LEAST}
+    filled = [{name: value for name, value in {**usual, **entry}.items() if value is not None} for entry in entries]
+    return [_without(entry, ("questions", *_idle_in(entry, route))) for entry in filled]
 
 
 def _idle_in(entry: dict[str, object], route: FilledRoute) -> tuple[str, ...]:

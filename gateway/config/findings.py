@@ -16,12 +16,15 @@ from gateway.config.words import shown, where
 
 class Draft(msgspec.Struct, frozen=True):
     """What could be read of a file called `name`: settings with presets merged, the tree as written (its `${...}`
-    filled in, without presets), and the places where neutral values stand."""
+    filled in, without presets), and the places where neutral values stand. `inside`: they are a program's own, not a
+    gateway's; `given` are the places where it has callables."""
 
     file: File
     written: Mapping
     broken: frozenset[Place]
     name: str
+    inside: bool = False
+    given: frozenset[Place] = frozenset()
 
 
 class Findings:
@@ -49,6 +52,15 @@ class Findings:
     def node(self, place: Place) -> Node | None:
         return find(self._draft.written, place)
 
+    @property
+    def inside(self) -> bool:
+        """Are these the settings of a program, which is its own upstream?"""
+        return self._draft.inside
+
+    def is_given(self, place: Place) -> bool:
+        """Does a callable stand there?"""
+        return place in self._draft.given
+
     def is_written(self, place: Place) -> bool:
         """Does the file itself say it, rather than a preset or a default?"""
         return self.node(place) is not None
@@ -68,4 +80,7 @@ class Findings:
 
     def where(self, place: Place, seen_from: Place) -> str:
         """`line 7`, and of which file, where that is not the one of `seen_from`."""
-        return where(position(self._draft.written, place), position(self._draft.written, seen_from).file)
+        spot = position(self._draft.written, place)
+        if not spot.line:
+            return f"`{json_path(place)}`"  # Python objects have no lines
+        return where(spot, position(self._draft.written, seen_from).file)

@@ -7,7 +7,7 @@ there only if there is no error; the *draft* (settings with neutral values where
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Mapping as ReadOnly
 from pathlib import Path
 
@@ -49,16 +49,43 @@ class Loaded(msgspec.Struct, frozen=True):
 
 def read(path: Path, env: ReadOnly[str, str]) -> Loaded:
     """Load a routes file and check it: what `serve`, `check` and a reload go by."""
-    return _load(path, env, checked=True)
+    return _load(read_file(path, env, included=False), path, env, checked=True)
+
+
+def read_inside(
+    main: ReadFile,
+    path: Path,
+    env: ReadOnly[str, str],
+    fit: Callable[[Mapping], Fitted],
+    given: frozenset[Place] = frozenset(),
+) -> Loaded:
+    """As `read`, for a program's own use: `fit` makes its settings of what is written, `given` are the places of callables."""
+    return _load(main, path, env, checked=True, fit=fit, given=given)
 
 
 def load(path: Path, env: ReadOnly[str, str]) -> Loaded:
     """Read a routes file against the model; rules across settings are `check`'s."""
-    return _load(path, env, checked=False)
+    return _load(read_file(path, env, included=False), path, env, checked=False)
 
 
-def _load(path: Path, env: ReadOnly[str, str], *, checked: bool) -> Loaded:
-    main = read_file(path, env, included=False)
+class Fitted(msgspec.Struct, frozen=True):
+    """A tree as a program's settings, what is wrong with it as such, and the JSON paths of what is passed over there: their
+    problems are nobody's."""
+
+    root: Mapping
+    problems: list[Problem]
+    passed_over: tuple[str, ...]
+
+
+def _load(
+    main: ReadFile,
+    path: Path,
+    env: ReadOnly[str, str],
+    *,
+    checked: bool,
+    fit: Callable[[Mapping], Fitted] | None = None,
+    given: frozenset[Place] = frozenset(),
+) -> Loaded:
     files, watched = [main], [path]
     problems = list(main.problems)
     settings: File | None = None
@@ -71,7 +98,12 @@ def _load(path: Path, env: ReadOnly[str, str], *, checked: bool) -> Loaded:
         problems += [*included.problems, *(each for file in files[1:] for each in file.problems), *merged.problems]
         # What an unreadable file would have declared is not missed, and what names it is not judged.
         whole = not any(_is_unread(file) for file in files) and not _has_errors(included.problems)
+        if fit is not None:
+            fitted = fit(merged.root)
+            merged = msgspec.structs.replace(merged, root=fitted.root)
+            problems = [each for each in problems if not each.path.startswith(fitted.passed_over)] + fitted.problems
         draft, found = _draft(merged, main.name, whole=whole)
+        draft = msgspec.structs.replace(draft, inside=fit is not None, given=given)
         denied = read_deny_files(draft.file, draft.written, path)
         draft = msgspec.structs.replace(draft, file=denied.file, broken=draft.broken | denied.broken)
         found += denied.problems

@@ -37,14 +37,10 @@ from gateway.config.model_process import (
     Stores,
     Tracing,
 )
+from gateway.config.model_query import Ask
 from gateway.config.model_routes import (
-    Allow,
-    AllowThreshold,
-    AllowTtl,
-    Coalesce,
     Keep,
     Limits,
-    Response,
     Route,
     RouteSettings,
     Thresholds,
@@ -52,6 +48,8 @@ from gateway.config.model_routes import (
     Vary,
     Verify,
 )
+from gateway.config.model_serving import Allow, AllowThreshold, AllowTtl, Coalesce, Response
+from gateway.config.model_synthesis import Synthesis, SynthesisBudget
 from gateway.config.model_upstreams import (
     Breaker,
     Fallback,
@@ -82,6 +80,7 @@ __all__ = [
     "Allow",
     "AllowThreshold",
     "AllowTtl",
+    "Ask",
     "Breaker",
     "Client",
     "ClientLimits",
@@ -127,6 +126,8 @@ __all__ = [
     "Share",
     "Size",
     "Stores",
+    "Synthesis",
+    "SynthesisBudget",
     "Thresholds",
     "Tracing",
     "Upstream",
@@ -149,8 +150,11 @@ class File(Settings, frozen=True, kw_only=True):
     """A routes file."""
 
     version: Annotated[Literal[1], Meta(description="Version of this format.")]
-    upstreams: Annotated[dict[Name, Upstream], Meta(min_length=1, description="Where requests go, by name.")]
     routes: Annotated[tuple[Route, ...], Meta(min_length=1, description="The paths of the gateway.")]
+    upstreams: Annotated[
+        dict[Name, Upstream],
+        Meta(min_length=1, description="Where requests go, by name. Required where a route has an upstream."),
+    ] = field(default_factory=dict)
     include: Annotated[
         tuple[str, ...],
         Meta(

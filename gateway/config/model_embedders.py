@@ -44,6 +44,14 @@ class SentenceTransformersEmbedder(EmbedderSettings, frozen=True, tag="sentence-
     window: Annotated[
         Annotated[int, Meta(ge=1)] | None, Meta(description="Most tokens of a text; default: the model's own.")
     ] = None
+    prompt: Annotated[
+        str | None,
+        Meta(description="Text put before every question; default: the model's own default prompt, where it has one."),
+    ] = None
+    dimensions: Annotated[
+        Annotated[int, Meta(ge=1, le=4000)] | None,
+        Meta(description="Keep the first so many numbers of a vector, of models trained for that (Matryoshka)."),
+    ] = None
 
 
 class OpenAIEmbedder(EmbedderSettings, frozen=True, tag="openai", kw_only=True):

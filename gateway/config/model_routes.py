@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from gateway.config.model_deny import Deny
+from gateway.config.model_query import Ask
+from gateway.config.model_serving import Allow, Coalesce, Response
+from gateway.config.model_synthesis import Synthesis
 from gateway.config.model_values import DialectName, Duration, Extractor, Name, Ratio, Settings, Share, Size
 
 PAIRWISE = "pairwise"
@@ -115,87 +118,6 @@ class Limits(Settings, frozen=True):
     max_bytes: Annotated[Size, Meta(description="Most bytes of the route's entries.")] = Size(10 << 30)
 
 
-class AllowThreshold(Settings, frozen=True):
-    min: Annotated[Ratio, Meta(description="`X-Cache-Threshold` values below are taken as this.")] = 0.0
-
-
-class AllowTtl(Settings, frozen=True):
-    max: Annotated[Duration, Meta(description="`X-Cache-TTL` values above are taken as this.")]
-
-
-class Allow(Settings, frozen=True):
-    """Which wishes of the client are honoured. What is not allowed is ignored."""
-
-    cache_control: Annotated[
-        tuple[Literal["no-cache", "no-store", "max-age", "only-if-cached", "stale-if-error"], ...],
-        Meta(description="Request `Cache-Control` directives."),
-    ] = field(default=("no-cache", "no-store", "max-age", "only-if-cached", "stale-if-error"), name="cache-control")
-    threshold: Annotated[
-        AllowThreshold | None, Meta(description="`X-Cache-Threshold`: it can only raise the route's.")
-    ] = None
-    ttl: Annotated[AllowTtl | None, Meta(description="`X-Cache-TTL`.")] = None
-
-
-class Response(Settings, frozen=True):
-    miss: Annotated[
-        Literal["tee", "buffer"],
-        Meta(
-            description="`tee`: bytes pass as they arrive. `buffer`: a JSON answer is stored before it is sent, so `stored` is known."
-        ),
-    ] = "tee"
-    hit: Annotated[
-        Literal["auto", "single", "stream"],
-        Meta(
-            description="Which requests are answered from the cache: `auto` those for a single answer and those for a stream, each "
-            "in its form (one entry serves both where the route has a `dialect`); `single` or `stream` only those, the others "
-            "are forwarded."
-        ),
-    ] = "auto"
-    pace: Annotated[
-        Literal["instant", "recorded"],
-        Meta(description="A stream from the cache: at once, or with the pauses that it had."),
-    ] = "instant"
-    fresh_ids: Annotated[
-        bool, Meta(description="Hits get an `id` and a time of creation of their own. Needs a `dialect`.")
-    ] = False
-    expose: Annotated[
-        Literal["all", "status", "none"],
-        Meta(description="`all` cache headers, `Cache-Status` and `Age` only, or none."),
-    ] = "all"
-    headers: Annotated[dict[str, str], Meta(description="Headers added to every answer of the route.")] = field(
-        default_factory=dict
-    )
-
-
-class Coalesce(Settings, frozen=True):
-    """Identical requests in flight make one upstream call; the others follow it."""
-
-    followers: Annotated[
-        int,
-        Meta(ge=0, le=100_000, description="Most followers of one call; further ones go upstream. 0: no coalescing."),
-    ] = 1000
-    release: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=1_000_000,
-            description="Followers per second that are let go upstream where the call's answer cannot be shared.",
-        ),
-    ] = 500
-    uncacheable: Annotated[
-        Duration,
-        Meta(
-            description="How long it is remembered that an answer could not be shared; nobody waits for another then."
-        ),
-    ] = Duration(10.0)
-    lock: Annotated[
-        Literal["none", "redis", "postgres"],
-        Meta(
-            description="Coalesce across workers and replicas too, by a short lock there, held no longer than the upstream's `timeout.first_byte`."
-        ),
-    ] = "none"
-
-
 class RouteSettings(Settings, frozen=True):
     """What a route and a preset can both say; what a route writes wins, member by member in `vary` and `keep`."""
 
@@ -252,7 +174,6 @@ class Route(RouteSettings, frozen=True, kw_only=True):
             description="Exact (`/v1/chat/completions`), with `{name}` within a segment, or ending in `/*`. The most specific wins."
         ),
     ]
-    upstream: Annotated[Name, Meta(description="Name of an upstream.")]
     scope: Annotated[
         Extractor,
         Meta(
@@ -263,6 +184,17 @@ class Route(RouteSettings, frozen=True, kw_only=True):
             },
         ),
     ]
+    kind: Annotated[
+        Literal["proxy", "cache", "query"],
+        Meta(
+            description="`proxy`: requests go to `upstream` where the cache has no answer. `cache`: a REST cache that programs put "
+            "questions and answers into and search themselves, with no upstream. `query`: questions in the small form `{query}`, answered by `upstream` on a miss."
+        ),
+    ] = "proxy"
+    upstream: Annotated[Name, Meta(description="Name of an upstream. Required, but for `kind: cache`.")] = ""
+    ask: Annotated[
+        Ask | None, Meta(description="How the upstream is asked on a route of `kind: query`, which needs it.")
+    ] = None
     models: Annotated[
         tuple[str, ...],
         Meta(description="Model name patterns (`gpt-*`); routes may share a path, the first that matches wins."),
@@ -345,3 +277,9 @@ class Route(RouteSettings, frozen=True, kw_only=True):
             description="Questions that are never answered from the cache here, besides those that the file denies on all routes."
         ),
     ] = ()
+    synthesis: Annotated[
+        Synthesis | None,
+        Meta(
+            description="Where nothing kept is near enough to be served, a cheap model may answer from what is nearest; default: no."
+        ),
+    ] = None

@@ -1,7 +1,7 @@
 """What every struct of a routes file is made of: the house rules, and the kinds of value that several settings share.
 
 Durations are seconds, sizes are bytes; both are written with a unit. The rest of the model is in `model_process`,
-`model_embedders`, `model_upstreams` and `model_routes`; `model` puts it together.
+`model_embedders`, `model_upstreams`, `model_routes` and others of such names; `model` puts it together.
 """
 
 from __future__ import annotations

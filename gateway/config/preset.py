@@ -15,7 +15,9 @@ from types import MappingProxyType
 import msgspec
 
 from gateway.config.model import Defaults, Duration, Name, Preset, Route, Thresholds, Verify
+from gateway.config.model_deny import DENIED_AT_LEAST, Deny
 from gateway.config.model_routes import AT_LEAST, AT_LEAST_PAIRWISE, CANDIDATE, NO_VERIFIER, PAIRWISE
+from gateway.config.query import query_fields
 from gateway.config.shape import read_shape
 from gateway.config.tree import Mapping, Node, Scalar, Sequence
 from gateway.config.yaml import parse
@@ -76,9 +78,49 @@ def presets() -> ReadOnly[str, Preset]:
     return MappingProxyType({name: shipped.preset for name, shipped in _shipped().items()})
 
 
+# What a kind says of its routes, as a preset would. A cache is searched by programs that bring no threshold, too.
+# To a question nothing else in its body matters, as nothing else goes upstream; an answer that is a stream cannot be given.
+KIND_DEFAULTS = MappingProxyType(
+    {
+        "cache": b"{methods: [POST, DELETE], verify: pairwise}",
+        "query": b"""
+            query: $.query
+            verify: pairwise
+            vary: {ignore: ["$.*"]}
+            keep: {reject: [$.error, "$.errors[0]"], terminal: []}
+        """,
+    }
+)
+OPENAI = "openai-chat"
+# What that preset says of answers, which holds for questions that are put in another form as well.
+OF_ANSWERS = ("keep", "usage")
+
+
+@lru_cache
+def _kind_defaults(kind: str) -> Mapping:
+    root = parse(KIND_DEFAULTS[kind]).root
+    assert isinstance(root, Mapping)
+    return root
+
+
+@lru_cache
+def _openai_answers() -> Mapping:
+    """Its answers, and the headers of clients that change them."""
+    preset = _shipped()[OPENAI].route
+    members: dict[str, Node] = {name: preset.members[name] for name in OF_ANSWERS}
+    match preset.members["vary"]:
+        case Mapping(members={"headers": headers}) as vary:
+            members["vary"] = msgspec.structs.replace(vary, members={"headers": headers})
+    return msgspec.structs.replace(preset, members=members)
+
+
 def merge(route: Node) -> Node:
-    """A route's node with its preset's members under it; unchanged where it names no known preset."""
+    """A route's node with its kind's and its preset's members under it; unchanged where it names neither."""
     match route:
+        case Mapping(members={"kind": Scalar(text="query"), "ask": Mapping(members={"model": _})}):
+            return _under(_under(route, _openai_answers(), ()), _kind_defaults("query"), ())
+        case Mapping(members={"kind": Scalar(text=kind)}) if kind in KIND_DEFAULTS:
+            return _under(route, _kind_defaults(kind), ())
         case Mapping(members={"preset": Scalar(text=name)}) if name in _shipped():
             return _under(route, _shipped()[name].route, ())
         case _:
@@ -124,11 +166,19 @@ def fill(route: Route, defaults: Defaults) -> FilledRoute:
     fields["preset_version"] = preset.version if preset is not None else 0
     fields["embedder"] = route.embedder or defaults.embedder
     fields["ttl"] = route.ttl or defaults.ttl
+    if route.match == "semantic":
+        fields["deny"] = tuple(_with_least(each) for each in route.deny)
     fields["verify"] = verify = verify_of(route)
     if verify is not None:
         candidate = CANDIDATE if route.thresholds.candidate is None else route.thresholds.candidate
         fields["thresholds"] = Thresholds(route.thresholds.hit, candidate)
+    if route.kind == "query" and route.ask is not None:
+        fields |= query_fields(route, fields["thresholds"], verified=verify is not None)
     return FilledRoute(**fields)
+
+
+def _with_least(deny: Deny) -> Deny:
+    return deny if deny.at_least is not None else msgspec.structs.replace(deny, at_least=DENIED_AT_LEAST)
 
 
 def verify_of(route: Route) -> Verify | None:

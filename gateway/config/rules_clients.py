@@ -100,7 +100,7 @@ def _check_limits(found: Findings, file: File, index: int, client: Client, count
 def _is_free(file: File, route: Route) -> bool:
     """Does it cost nothing, as no upstream is asked?"""
     upstream = file.upstreams.get(route.upstream)
-    return upstream is not None and upstream.respond is not None
+    return route.kind == "cache" or (upstream is not None and upstream.respond is not None)
 
 
 def _check_unreachable(found: Findings, file: File) -> None:

@@ -6,7 +6,7 @@ from gateway.config.findings import Findings
 from gateway.config.model import File, Route, Upstream
 from gateway.config.preset import presets
 from gateway.config.problem import Place
-from gateway.config.rules_fallback import reachable
+from gateway.config.rules_fallback import asked_by
 from gateway.config.syntax import is_loopback, listen_host, listen_problem, split_url
 
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization"})
@@ -18,7 +18,7 @@ def check_credentials(found: Findings, file: File) -> None:
     listen, routes = ("server", "listen"), ("routes",)
     open_door = not is_loopback(listen_host(file.server.listen)) and listen_problem(file.server.listen) is None
     guarded = bool(file.clients) or file.server.open
-    used = {name for route in file.routes for name in reachable(file, route.upstream)}
+    used = {name for route in file.routes for name in asked_by(file, route)}
     for name, upstream in file.upstreams.items():
         places = _credentials(found, name, upstream)
         if places and name in used and open_door and not guarded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.config.findings import Findings
-from gateway.config.model import Fallback, File, Upstream
+from gateway.config.model import Fallback, File, Route, Upstream
 from gateway.config.problem import Place
 from gateway.config.rules_stores import check_reference
 from gateway.config.syntax import path_names, target_problem
@@ -87,6 +87,13 @@ def fallbacks_of(file: File, name: str) -> tuple[str, ...]:
     """The names of the upstreams that this one falls back on, in order."""
     upstream = file.upstreams.get(name)
     return () if upstream is None else tuple(fallback.upstream for fallback in upstream.fallback)
+
+
+def asked_by(file: File, route: Route) -> Iterator[str]:
+    """Every upstream that requests of this route may set off a call to."""
+    yield from reachable(file, route.upstream)
+    if route.synthesis is not None and route.synthesis.upstream in file.upstreams:
+        yield route.synthesis.upstream
 
 
 def reachable(file: File, name: str) -> Iterator[str]:

@@ -13,7 +13,8 @@ from gateway.config.syntax import covers
 def check_prices(found: Findings, file: File) -> None:
     _check_order(found, file)
     judges = any(isinstance(verifier, LlmVerifier) for verifier in file.verifiers.values())
-    if file.prices and not judges and not any(counts_tokens(route) for route in file.routes):
+    writers = any(route.synthesis is not None for route in file.routes)
+    if file.prices and not judges and not writers and not any(counts_tokens(route) for route in file.routes):
         text = "`prices` has no effect: no route says where an answer's tokens are"
         hint = "write `usage: {prompt: $..., completion: $...}` in a route"
         found.warning(("prices",), text, hint, tuple(judging_tokens(file)))

@@ -20,16 +20,28 @@ from gateway.config.syntax import (
     path_shape,
     plain_path_problem,
 )
+from gateway.core.extract import INSIDE
 
 EXTRACTORS = ("query", "model", "role", "stream", "scope", "tags", "bypass", "exact_if")
 JSONPATHS = (("vary", "ignore"), ("keep", "require"), ("keep", "reject"))
 # The forms of `scope` that are words, not extractors.
 SCOPE_WORDS = ("client", "public")
 # What only nearness needs.
-SEMANTIC_OPTIONS = ("thresholds", "verify", "top_k", "embedder", "role", "exact_if", "audit", "max_error", "compare")
+SEMANTIC_OPTIONS = (
+    "thresholds",
+    "verify",
+    "top_k",
+    "embedder",
+    "role",
+    "exact_if",
+    "audit",
+    "max_error",
+    "compare",
+    "synthesis",
+)
 CACHE_OPTIONS = (
     "match", "query", "role", "stream", "stream_default", "dialect", "vary", "bypass", "exact_if", "keep", "embedder",
-    "thresholds", "verify", "audit", "max_error", "compare", "top_k", "max_body", "limits", "tags", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
+    "thresholds", "verify", "audit", "max_error", "compare", "synthesis", "top_k", "max_body", "limits", "tags", "allow", "ttl", "stale_if_error", "stale_while_revalidate", "coalesce",
     "on_disconnect", "deny", "response.miss", "response.hit", "response.pace", "response.fresh_ids", "at_rest",
 )  # fmt: skip
 PARTIAL = 206
@@ -40,7 +52,8 @@ def check_routes(found: Findings, file: File) -> None:
     for index, route in enumerate(file.routes):
         place: Place = ("routes", index)
         _check_name(found, names, index, route)
-        check_reference(found, (*place, "upstream"), route.upstream, file.upstreams, "upstream")
+        if route.upstream and route.kind != "cache":
+            check_reference(found, (*place, "upstream"), route.upstream, file.upstreams, "upstream")
         if route.preset is not None:
             check_reference(found, (*place, "preset"), route.preset, presets(), "preset")
         _check_path(found, file, place, route)
@@ -133,6 +146,8 @@ def _check_extractors(found: Findings, place: Place, route: Route) -> None:
 
 def _check_extractor(found: Findings, at: Place, option: str, text: str, names: tuple[str, ...] | None) -> None:
     problem = extractor_problem(text, names)
+    if text.startswith(INSIDE) and not found.is_given(at):
+        problem = _inside_problem(found, text) or problem
     if problem is None:
         return
     hint = ""
@@ -141,6 +156,17 @@ def _check_extractor(found: Findings, at: Place, option: str, text: str, names: 
     elif not found.is_written(at):
         hint = "the preset says so; write the path as the API does, or this key with another extractor"
     found.error(at, f"`{option}`: {_hide(found, at, problem)}", hint)
+
+
+def _inside_problem(found: Findings, text: str) -> str | None:
+    """What only programs have, and only where they say so themselves."""
+    if text.startswith("given:"):
+        return "`given:` cannot be written: put the callable itself there, in the settings of a program"
+    if not found.inside:
+        return (
+            "`state:` is what a program's own authentication knows, and a gateway has none: name a header, or `client`"
+        )
+    return None
 
 
 def _hide(found: Findings, at: Place, problem: str) -> str:
@@ -152,9 +178,10 @@ def _check_preset(found: Findings, place: Place, route: Route) -> None:
     preset = presets().get(route.preset or "")
     judged = ((*place, "preset"), (*place, "query"), (*place, "mode"))
     known = route.preset is None or preset is not None
-    if not route.query and route.mode != "off" and known:
+    if not route.query and route.mode != "off" and known and route.kind != "cache":
         hint = "say where the text is, like `query: $.messages[-1].content`, or name a `preset`"
-        found.error(place, "the route has no `query`: what may differ in wording?", hint, judged)
+        text = "the route has no `query`: what may differ in wording?"
+        found.error(place, text, hint, (*judged, (*place, "kind")))
     if route.models and not route.model and known:
         hint = "say where the model's name is, like `model: $.model`"
         found.error(
@@ -222,6 +249,8 @@ def _check_order(found: Findings, file: File) -> None:
             continue
         left = set[str](route.methods)
         for earlier in range(first, later):
+            if "cache" in (file.routes[earlier].kind, route.kind):
+                continue  # such a route stands alone, which rules_kind tells
             taken = left & _shadowed(file.routes[earlier], route)
             if taken:
                 _note_unreachable(found, earlier, later, taken, whole=taken == set(route.methods))

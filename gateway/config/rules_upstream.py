@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.config.findings import Findings
 from gateway.config.model import File, Upstream
 from gateway.config.problem import Place
-from gateway.config.rules_fallback import fallbacks_of, reachable
+from gateway.config.rules_fallback import asked_by, fallbacks_of
 from gateway.config.rules_stores import check_pauses
 from gateway.config.syntax import header_value_problem, own_header_problem, removed_header_problem, url_problem
 
@@ -121,14 +121,15 @@ def check_headers(found: Findings, place: Place, headers: dict[str, str]) -> Non
 
 
 def _check_unused(found: Findings, file: File) -> None:
-    named = [route.upstream for route in file.routes]
+    named = [route.upstream for route in file.routes if route.kind != "cache"]
+    named += [route.synthesis.upstream for route in file.routes if route.synthesis is not None]
     named += [name for upstream in file.upstreams for name in fallbacks_of(file, upstream)]
     if not set(named) <= set(file.upstreams):
         return  # a mistyped name would have its upstream called unused
-    used = {name for route in file.routes for name in reachable(file, route.upstream)}
+    used = {name for route in file.routes for name in asked_by(file, route)}
     judged: list[Place] = [("routes",)]
     for index in range(len(file.routes)):
-        judged += [("routes", index), ("routes", index, "upstream")]
+        judged += [("routes", index), ("routes", index, "upstream"), ("routes", index, "synthesis")]
     for name in file.upstreams:
         if name not in used:
             text = f"the upstream `{name}` is declared, but no route uses it"

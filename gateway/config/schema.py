@@ -120,6 +120,8 @@ def _type(kind: inspect.Type, definitions: Schema) -> Schema:
             return {"type": "null"}
         case inspect.StrType(pattern=None):
             return {"type": "string"}
+        case inspect.AnyType():
+            return {"not": {"type": "null"}}
         case _:
             return _any_of([_strict(seen), _REFERENCE])
 

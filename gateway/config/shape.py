@@ -86,6 +86,8 @@ class _Reader:
                 return node.kind() == "text"
             case Scalar(), inspect.LiteralType() | inspect.CustomType():
                 return True
+            case _, inspect.AnyType():
+                return True
             case _:
                 return False
 
@@ -100,6 +102,8 @@ class _Reader:
                 if len(items) < (least or 0):
                     return self._broken(kind, place, f"{name_of(place)} is empty", "it needs at least one entry")
                 return tuple(self.read(each, item, (*place, index)) for index, each in enumerate(items))
+            case _, inspect.AnyType():
+                return _json(node)
             case Scalar() as scalar, seen:
                 try:
                     return _scalar(scalar, seen)
@@ -201,6 +205,27 @@ _UNITS: dict[type, Callable[[str], object]] = {
 
 class _Unfit(Exception):
     """The text is not what the type admits."""
+
+
+def _json(node: Node) -> object:
+    """What YAML 1.2's core schema takes a node for, as a JSON value; lists are tuples."""
+    match node:
+        case Mapping(members=members):
+            return {name: _json(member) for name, member in members.items()}
+        case Sequence(items=items):
+            return tuple(_json(item) for item in items)
+        case Scalar(text=text):
+            match node.kind():
+                case "null":
+                    return None
+                case "bool":
+                    return text.lower() == "true"
+                case "int":
+                    return _whole(text)
+                case "float" if text[-1].isdigit() or text[-1] == ".":
+                    return float(text)
+                case _:  # infinity and what is no number are none in JSON
+                    return text
 
 
 def _scalar(scalar: Scalar, kind: inspect.Type) -> object:

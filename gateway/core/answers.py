@@ -118,14 +118,16 @@ _INFO = re.compile(r"[a-zA-Z]*\s*")
 """What may stand behind the opening fence, on its line."""
 
 
-def read_meaning(dialect: Dialect | None, form: Form, body: bytes) -> object | None:
-    """What this stored answer says; None where it cannot be read."""
+def read_meaning(dialect: Dialect | None, form: Form, body: bytes, at: JsonPath | None = None) -> object | None:
+    """What this stored answer says, at this place of it where one is known; None where it cannot be read."""
     try:
         document = _whole(dialect, form, body)
     except (ValueError, RecursionError):  # msgspec's own are ValueErrors, and so is broken UTF-8
         return None
     if document is None:
         return None
+    if at is not None:
+        return [_lasting(value, 0) for value in at.values([document])]
     meant = _MEANT.get(dialect.name) if dialect is not None else None
     if meant is None:
         return _lasting(document, 0)

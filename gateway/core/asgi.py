@@ -40,5 +40,18 @@ own of these names. Absent: there are no traces."""
 UPSTREAM: Final = "semgate.upstream"
 """The Target whose answer this is, set by the proxy before it sends the answer's head."""
 
+ENVIRON: Final = "semgate.environ"
+"""What a door was given where that is no ASGI scope: a WSGI environ, a client's request. May be absent."""
+
+HIT: Final = "semgate.hit"
+"""The Hit whose entry is the answer, set by the cache before it sends that. Absent: the answer is an upstream's, or semgate's
+own."""
+
 CLIENTS_DOOR: Final = "semgate.clients_door"
 """True: the request came where clients do, and the operator's door is elsewhere. May be absent."""
+
+UNSEEN: Final = "semgate.unseen"
+"""True: nobody but the cache gets this answer (a stale one is renewed, a served one audited). Absent: a client waits."""
+
+DIRECT: Final = "semgate.direct"
+"""True: what is sent is taken at once, so nothing of an answer needs to wait beside. Absent: as the client reads."""

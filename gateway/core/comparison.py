@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.answers import read_text
+from gateway.core.beside import is_about_the_exchange, said_in
 from gateway.core.judgement import Finding
 from gateway.core.lexicon import LIGHT, NEGATOR, NUMBER
 from gateway.core.pairs_reading import Reading
@@ -25,8 +26,6 @@ EXACT, STRUCTURED, PROSE, LLM = "exact", "structured", "prose", "llm"
 
 LABEL_WORDS = 3
 """An answer of so few words of weight, besides those of the question, is a value: it is the same or another."""
-SAID_UNDER = ("answer", "response", "reply", "text", "content", "output", "completion", "result", "message")
-"""Where JSON APIs without a dialect say their answer in words."""
 MOST_PASSAGES = 4
 """Pairs of texts in one pair of answers that are weighed; with more there is no judgement."""
 MOST_DIFFERENCES = 100
@@ -45,7 +44,7 @@ class Stated(NamedTuple):
 STATED_ERROR: Mapping[str, Stated] = MappingProxyType(
     {
         STRUCTURED: Stated((0, 32), (3, 32), (1, 28), (4, 28)),
-        PROSE: Stated((1, 98), (29, 98), (9, 196), (59, 196)),
+        PROSE: Stated((1, 98), (28, 98), (10, 196), (59, 196)),
     }
 )
 """By `how`, on answers written for it, with the shipped embedder; the wrong ones are answers to a question that is one word or
@@ -89,70 +88,89 @@ def compare(stored: object, fresh: object, questions: Questions) -> Compared | I
         # A value that differs beside texts that do may be one of them (a list of sources), or the answer: nobody knows.
         told = not found.differ and not found.doubt and len(found.passages) <= MOST_PASSAGES
         return InWords(tuple(found.passages)) if told else Compared(Finding.UNSURE, PROSE)
-    if found.differ and _said(stored) is not None and _said(stored) == _said(fresh):
-        # The same answer in words, beside something that differs: a counter that nobody named, or what matters.
-        return Compared(Finding.UNSURE, STRUCTURED)
     finding = Finding.WRONG if found.differ else Finding.UNSURE if found.doubt else Finding.RIGHT
     return Compared(finding, STRUCTURED)
 
 
-def _said(meaning: object) -> str | None:
-    """The text of a document's usual member for one, if it has such a member."""
-    if not isinstance(meaning, dict):
-        return None
-    texts = (meaning.get(name) for name in SAID_UNDER)
-    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), None)
+class _Beside(NamedTuple):
+    """Where a value stands: beside an answer in words, and is that the same in both documents?"""
+
+    words: bool = False
+    same: bool = False
+
+
+_ALONE = _Beside()
 
 
 class _Differences:
     def __init__(self, questions: Questions) -> None:
         self._differing = 0
-        self.doubt = False
+        self._doubts = 0
         self.passages: list[Passage] = []
+        self._questions = "\n".join(text for text in (questions.now, questions.before) if text is not None)
+        self._words = frozenset(self._questions.lower().replace("?", " ").split())
         asked = [frozenset(read_prose(text).words) for text in (questions.now, questions.before) if text is not None]
         self._asked = frozenset().union(*asked)
         # To say these again says nothing; the others may be what the answer hangs on.
         self._given = asked[0] & asked[-1] if questions.before is not None else frozenset()
 
-    def walk(self, stored: object, fresh: object) -> None:
+    def walk(self, stored: object, fresh: object, beside: _Beside = _ALONE) -> None:
         if self.settled:
             return
         match stored, fresh:
             case str(), str():
-                self._texts(stored, fresh)
+                self._texts(stored, fresh, beside)
             case dict(), dict():
-                for name in stored.keys() | fresh.keys():
-                    self.walk(stored.get(name), fresh.get(name))
+                self._members(stored, fresh, beside)
             case list(), list() if len(stored) == len(fresh):
                 for one, other in zip(stored, fresh, strict=True):
-                    self.walk(one, other)
+                    self.walk(one, other, beside)
             case _:
-                self._differing += not _same_value(stored, fresh)
+                self._note(Finding.RIGHT if _same_value(stored, fresh) else Finding.WRONG, beside)
+
+    def _members(self, stored: dict[str, object], fresh: dict[str, object], beside: _Beside) -> None:
+        said = said_in(stored), said_in(fresh)
+        if None not in said:
+            beside = _Beside(words=True, same=said[0] == said[1])
+        for name in stored.keys() | fresh.keys():
+            values = stored.get(name), fresh.get(name)
+            if not (beside.words and is_about_the_exchange(name, values, self._questions, self._words)):
+                self.walk(*values, beside)
+
+    def _note(self, finding: Finding, beside: _Beside) -> None:
+        """What differs beside the same words may be a counter that nobody knows for one, or what matters."""
+        if finding is Finding.WRONG and not beside.same:
+            self._differing += 1
+        elif finding is not Finding.RIGHT:
+            self._doubts += 1
 
     @property
     def settled(self) -> bool:
         """Would more change nothing, or have there been enough?"""
         mixed = bool(self.passages) and (self._differing > 0 or self.doubt)
-        return mixed or len(self.passages) > MOST_PASSAGES or self._differing >= MOST_DIFFERENCES
+        many = max(self._differing, self._doubts) >= MOST_DIFFERENCES
+        return mixed or len(self.passages) > MOST_PASSAGES or many
 
     @property
     def differ(self) -> bool:
         return self._differing > 0
 
-    def _texts(self, stored: str, fresh: str) -> None:
+    @property
+    def doubt(self) -> bool:
+        return self._doubts > 0
+
+    def _texts(self, stored: str, fresh: str, beside: _Beside) -> None:
         if stored.strip() == fresh.strip():
             return
         values = read_text(stored), read_text(fresh)
         if not any(isinstance(value, str) for value in values):
-            self.walk(*values)
+            self.walk(*values, beside)
             return
-        match _compare_short(stored, fresh, self._given, self._asked):
-            case None:
-                self.passages.append(Passage(stored, fresh))
-            case Finding.UNSURE:
-                self.doubt = True
-            case Finding.WRONG:
-                self._differing += 1
+        found = _compare_short(stored, fresh, self._given, self._asked)
+        if found is None:
+            self.passages.append(Passage(stored, fresh))
+        else:
+            self._note(found, beside)
 
 
 def _same_value(stored: object, fresh: object) -> bool:
@@ -161,7 +179,8 @@ def _same_value(stored: object, fresh: object) -> bool:
         return stored is fresh or {str(stored).lower(), str(fresh).lower()} in ({"true"}, {"false"})
     one, other = _number(stored), _number(fresh)
     if one is not None and other is not None:
-        return math.isclose(one, other, rel_tol=1e-6)
+        whole = one.is_integer() and other.is_integer()  # order numbers and the like: the last digit counts
+        return one == other if whole else math.isclose(one, other, rel_tol=1e-6)
     return stored == fresh or (not stored and not fresh)
 
 

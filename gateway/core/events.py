@@ -13,6 +13,7 @@ import msgspec
 from gateway.core.denial import Then
 from gateway.core.judgement import Finding, Origin
 from gateway.core.messages import Cost, HitKind, Reason, Source
+from gateway.core.synthesis import Written
 
 
 class Outcome(StrEnum):
@@ -21,12 +22,14 @@ class Outcome(StrEnum):
     HIT = "hit"
     STALE = "stale"
     COLLAPSED = "collapsed"
+    SYNTHESIS = "synthesis"
     MISS = "miss"
     BYPASS = "bypass"
     REFUSED = "refused"
     ERROR = "error"
     SHADOW_HIT = "shadow-hit"
     SHADOW_MISS = "shadow-miss"
+    WRITTEN = "written"
 
 
 class Uncompared(StrEnum):
@@ -48,6 +51,7 @@ class Stage(StrEnum):
     STORE = "store"
     LOCK = "lock"
     LIMIT = "limit"
+    SYNTHESIS = "synthesis"
 
 
 class Served(msgspec.Struct, frozen=True, gc=False):
@@ -170,6 +174,16 @@ class Proven(msgspec.Struct, frozen=True, gc=False):
     detail: str
 
 
+class Synthesized(msgspec.Struct, frozen=True, gc=False):
+    """An answer was to be made of kept ones, and this became of it. `cost` is what the model that makes them took (None: it was
+    not asked), under its name in the routes file; `dollars` None where no price is known."""
+
+    route: str
+    result: Written
+    cost: Cost | None = None
+    dollars: float | None = None
+
+
 class Embedded(msgspec.Struct, frozen=True, gc=False):
     """A remote embedder was paid for so many tokens; `route` on whose behalf, "" where an operator asked."""
 
@@ -218,4 +232,5 @@ Event: TypeAlias = (
     | Audited
     | Unjudged
     | Proven
+    | Synthesized
 )

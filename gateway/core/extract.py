@@ -1,11 +1,13 @@
 """Extractors: where in a request a value is. One string names one place; a list of strings is an `Extractors`.
 
-`$...` reads the body, `header:`, `query:` and `path:` read the rest of the request. Nothing is guessed: a value that is
-absent, null or empty is no value.
+`$...` reads the body, `header:`, `query:` and `path:` read the rest of the request. Inside a program there are two more:
+`state:` reads what its own authentication left there, `given:` is what a callable in its settings gave. Nothing is
+guessed: a value that is absent, null or empty is no value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -17,7 +19,9 @@ from gateway.core.keys import canonical
 if TYPE_CHECKING:
     from gateway.core.messages import Request
 
-KINDS = ("header", "query", "path")
+KINDS = ("header", "query", "path", "state", "given")
+INSIDE = ("state:", "given:")
+"""What only a program's own settings can have: no request that a gateway gets says it."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -53,7 +57,30 @@ class Body(msgspec.Struct, frozen=True):
         return [] if holder is None else self.path.values(holder)
 
 
-Extractor: TypeAlias = Header | Query | PathParameter | Body
+class State(msgspec.Struct, frozen=True):
+    """`names` lead to the value, each an item of a mapping or an attribute."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def values(self, request: Request, _holder: list[object] | None) -> list[object]:
+        node = request.state
+        for name in self.names:
+            node = node.get(name) if isinstance(node, Mapping) else getattr(node, name, None)
+        return _comparable(node)
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What the callable of the setting `name` gave for this request."""
+
+    text: str
+    name: str
+
+    def values(self, request: Request, _holder: list[object] | None) -> list[object]:
+        return _comparable((request.given or {}).get(self.name))
+
+
+Extractor: TypeAlias = Header | Query | PathParameter | Body | State | Given
 Extractors: TypeAlias = tuple[Extractor, ...]
 
 
@@ -69,6 +96,10 @@ def compile_extractor(text: str) -> Extractor:
             return Header(text, name.lower().encode("latin-1"))
         case "query":
             return Query(text, name)
+        case "state":
+            return State(text, tuple(name.split(".")))
+        case "given":
+            return Given(text, name)
         case _:
             return PathParameter(text, name)
 
@@ -83,6 +114,16 @@ def compile_extractors(texts: str | tuple[str, ...] | None) -> Extractors:
 def query_parameters(query_string: bytes) -> list[tuple[str, str]]:
     """Decoded (name, value) pairs in order; bytes that are not UTF-8 keep their identity (surrogateescape)."""
     return parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="surrogateescape")
+
+
+def _comparable(value: object) -> list[object]:
+    """A program's own value, where it can be compared with another request's: of some objects nothing says what they are."""
+    try:
+        if value is not None:
+            as_bytes(value)
+    except (TypeError, ValueError, RecursionError):
+        return []
+    return [value]
 
 
 def has_value(value: object) -> bool:

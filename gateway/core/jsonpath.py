@@ -1,24 +1,23 @@
 """RFC 9535 JSONPath text -> a compiled path over a decoded body.
 
 Plain paths (`$.messages[-1].content`), which is nearly all of them, become direct access; everything else goes through
-the python-jsonpath library in its strict RFC 9535 mode. A document is handed over inside a one-element list, its
-*holder*, so that the root itself has a place like any other value and can be replaced.
+the library jsonpath-rfc9535. A document is handed over inside a one-element list, its *holder*, so that the root itself
+has a place like any other value and can be replaced.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
-from jsonpath import JSONPathEnvironment, JSONPathError, JSONPathMatch
+from jsonpath_rfc9535 import JSONPathEnvironment, JSONPathError, JSONPathNode, JSONPathRecursionError
 
 Place: TypeAlias = tuple["dict[str, object] | list[object]", "str | int"]
 
 # Bodies come from clients: a pattern in a filter would let a body pick the cost of its own look-up.
 REFUSED_FUNCTIONS = ("match", "search")
 
-_ENVIRONMENT = JSONPathEnvironment(strict=True)
+_ENVIRONMENT = JSONPathEnvironment()
 for _name in REFUSED_FUNCTIONS:
     _ENVIRONMENT.function_extensions.pop(_name, None)
 
@@ -83,7 +82,8 @@ class PlainPath:
 
 
 class GeneralPath:
-    """Wildcards, slices, filters, descendants: the library's business."""
+    """Wildcards, slices, filters, descendants: the library's business. Requests nest 100 deep at most (see body); of an
+    answer that nests deeper, descendants raise RecursionError."""
 
     __slots__ = ("_query", "text")
 
@@ -91,26 +91,28 @@ class GeneralPath:
         try:
             self._query = _ENVIRONMENT.compile(text)
         except JSONPathError as error:
-            raise ValueError(str(error).splitlines()[0]) from None
+            # Without its own line and column: those of the routes file are told.
+            raise ValueError(str(error).splitlines()[0].partition(", line ")[0]) from None
         self.text = text
 
     def values(self, holder: list[object]) -> list[object]:
-        return [match.obj for match in self._matches(holder)]
+        return [match.value for match in self._matches(holder)]
 
     def places(self, holder: list[object]) -> list[Place]:
         found: list[Place] = []
         for match in self._matches(holder):
             container: dict[str, object] | list[object] = holder
             key: str | int = 0
-            for part in match.parts:
+            for part in match.location:
                 container, key = container[key], part  # type: ignore[index,assignment]
             found.append((container, key))
         return found
 
-    def _matches(self, holder: list[object]) -> Iterable[JSONPathMatch]:
-        root = holder[0]
-        # The library reads a string as JSON text: here it is a value like any other, and has nothing below it.
-        return [] if isinstance(root, str) else self._query.finditer(root)  # type: ignore[arg-type]
+    def _matches(self, holder: list[object]) -> list[JSONPathNode]:
+        try:
+            return list(self._query.finditer(holder[0]))  # type: ignore[arg-type]
+        except JSONPathRecursionError as error:
+            raise RecursionError(f"{self.text}: the document nests too deep for it") from error
 
     def remove(self, holder: list[object]) -> None:
         # From the back, so that taking out one element of an array does not move the next; once each, as a path may

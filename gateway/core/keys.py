@@ -69,6 +69,15 @@ class Keyer:
         exact = self.exact(partition, [subject.exact])
         return msgspec.structs.replace(subject, partition=partition, exact=exact)
 
+    def shelf(self, scope: bytes, within: bytes, context: bytes) -> bytes:
+        """The partition of what is put by hand: who may share, and whatever else must be equal. (No request has one of so
+        few parts.)"""
+        return self.partition(b"by hand", scope, within, context)
+
+    def label(self, scope: bytes, name: bytes, value: bytes) -> bytes:
+        """One attribute of what was put by hand, in one scope."""
+        return self.partition(b"attribute", scope, name, value)
+
     def exact(self, partition: bytes, pieces: list[bytes]) -> bytes:
         """Partition + the words of the text, as 32 bytes."""
         digest = self._exact.copy()

@@ -14,6 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from gateway.core.ports import Seat
     from gateway.core.recording import Recording
+    from gateway.core.synthesis import Draft
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 Vector: TypeAlias = bytes
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     BYPASS_RULE = "bypass-rule"
     DENIED = "denied"
     STREAM = "stream"
+    EXTRACTOR = "extractor"
     # miss: looked up, nothing near enough, or the look-up could not finish
     NO_CANDIDATE = "no-candidate"
     BELOW_THRESHOLD = "below-threshold"
@@ -61,6 +63,7 @@ class Reason(StrEnum):
     STORE_BUSY = "store-busy"
     TAGS = "tags"
     PURGED = "purged"
+    NOT_WANTED = "not-wanted"
 
 
 class Source(StrEnum):
@@ -77,6 +80,7 @@ class HitKind(StrEnum):
     EXACT = "exact"
     SEMANTIC = "semantic"
     VERIFIED = "verified"
+    SYNTHESIS = "synthesis"
 
 
 class Form(StrEnum):
@@ -94,12 +98,18 @@ class Wanted(msgspec.Struct, frozen=True, gc=False):
     usage: bool = False
 
 
+class TextOnly(msgspec.Struct, frozen=True, gc=False):
+    """A request asks for a text and for nothing else, of so many tokens at most (None: it does not say)."""
+
+    most_tokens: int | None = None
+
+
 class Subject(msgspec.Struct, frozen=True, gc=False):
     """Scope + partition (all that must be equal) + text (what may be similar), and the keys made of them.
 
     Nothing is embedded where the request is exact-only. `wanted` is None on a route that does not say how a stream is
     asked for: there an answer is replayed in the form it came in. `tags` are what the request says to purge its answer
-    by, fit to be stored or not; they are no part of any key.
+    by, fit to be stored or not; they are no part of any key. `text_only` where an answer may be made of kept ones.
     """
 
     scope: bytes
@@ -110,6 +120,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     model: str | None
     wanted: Wanted | None = None
     tags: tuple[str, ...] = ()
+    text_only: TextOnly | None = None
 
 
 class Cost(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -121,12 +132,21 @@ class Cost(msgspec.Struct, frozen=True, gc=False, array_like=True):
     completion: int = 0
 
 
+class Shelfmark(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What an entry that a program put by hand is found by: the digest of its question's words (of its partition, whatever
+    its attributes), its attributes, and a digest of each (see `shelving`)."""
+
+    words: bytes
+    attributes: tuple[tuple[str, str], ...] = ()
+    labels: tuple[bytes, ...] = ()
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """A stored response, whole. `headers` are already the replay allow-list, `body` is decoded (no content-encoding).
 
     `stale` is how many seconds after `expires_at` it may still be of use, `pace` when its pieces came (see `pace`),
     `compressed` whether the upstream sent it so, `usage_asked` whether its request wanted usage in the stream, `tags` what
-    it can be purged by.
+    it can be purged by. Only what was put by hand has a `mark`; `synthesized`: it was made of other entries.
     """
 
     id: str
@@ -147,11 +167,14 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     compressed: bool = False
     usage_asked: bool = False
     tags: tuple[str, ...] = ()
+    mark: Shelfmark | None = None
+    synthesized: bool = False
 
     def size(self) -> int:
         """Bytes this entry is counted as wherever entries are bounded by bytes (512 stands for the object itself)."""
         headers = sum(len(name) + len(value) for name, value in self.headers)
-        return len(self.body) + len(self.pace) + headers + sum(map(len, self.tags)) + 512
+        marked = 0 if self.mark is None else sum(len(name) + len(value) for name, value in self.mark.attributes)
+        return len(self.body) + len(self.pace) + headers + sum(map(len, self.tags)) + marked + 512
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -177,7 +200,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     """Answer with `shown`: the entry itself, or the same in the form that the client asked for. A stale one is shown while
     `refresh` watches a new answer being fetched (None: somebody else fetches it already). `score` is the second opinion's,
     `question` in whose words the entry was asked for: both only where one was asked. `audit` watches the answer that the
-    upstream would have given, to be compared once the client has this one."""
+    upstream would have given, to be compared once the client has this one. `draft`: an answer made for these words is tried
+    first, and this one where there is none."""
 
     entry: Entry
     shown: Entry
@@ -189,17 +213,20 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     score: float | None = None
     question: str | None = None
     audit: Recording | None = None
+    draft: Draft | None = None
 
 
 class Miss(msgspec.Struct, frozen=True, gc=False):
     """Forward, and show `recording` (None: do not keep) what passes by. `similarity` is the best seen, if any; `stale` is
-    what to answer should the upstream fail; `would_be` is what the route does not serve, but compares with the answer."""
+    what to answer should the upstream fail; `would_be` is what the route does not serve, but compares with the answer. `draft`:
+    before the upstream a model may be asked that makes an answer of kept ones; in shadow mode its answer is only compared."""
 
     reason: Reason
     recording: Recording | None
     similarity: float | None
     stale: Hit | None = None
     would_be: Hit | None = None
+    draft: Draft | None = None
 
 
 class Follow(msgspec.Struct, frozen=True, gc=False):
@@ -235,6 +262,8 @@ class Request(msgspec.Struct, gc=False):
 
     Header names are lower-case bytes. `path` and `upstream_path` are raw bytes as they came or will go (percent-encoding
     untouched, no query string). `client` identifies who calls: a declared client's name, or the credentials presented.
+    Inside a program, `state` is what its own authentication knows of the caller, and `given` what its callables gave, by the
+    name of the setting; a gateway has neither.
     """
 
     method: str
@@ -246,3 +275,5 @@ class Request(msgspec.Struct, gc=False):
     upstream_path: bytes
     client: bytes | None
     asked_at: float
+    state: object = None
+    given: dict[str, object] | None = None

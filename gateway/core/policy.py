@@ -16,6 +16,7 @@ from gateway.core.freshness import AllowedWishes, Wishes, parse_cache_control, u
 from gateway.core.jsonpath import JsonPath, compile_path
 from gateway.core.messages import Cost, Entry, Form, Headers, Reason, Wanted
 from gateway.core.streams import Event, form_of, last_data, split
+from gateway.core.synthesis import SynthesisPolicy
 
 # Kept decoded and served in a form the client accepts, so the encoding need not be equal.
 HANDLED_VARY = frozenset({"accept-encoding"})
@@ -72,7 +73,8 @@ class SecondOpinion(msgspec.Struct, frozen=True):
 
 class CachePolicy(msgspec.Struct, frozen=True):
     """One route's rules. `hit` is a cosine similarity, of no account where there is a second `opinion`; `top_k` a count of
-    candidates; `ttl` and the two stale windows (RFC 5861) are seconds."""
+    candidates; `ttl` and the two stale windows (RFC 5861) are seconds. `client_chooses`: the similarity that a client asks for
+    counts instead of the route's. `model`: the one that is asked where requests name none."""
 
     hit: float
     top_k: int
@@ -85,6 +87,14 @@ class CachePolicy(msgspec.Struct, frozen=True):
     stale_while_revalidate: float = 0.0
     fresh_ids: bool = False
     opinion: SecondOpinion | None = None
+    synthesis: SynthesisPolicy | None = None
+    client_chooses: bool = False
+    model: str = ""
+
+    @property
+    def keeps_synthesized(self) -> bool:
+        """May an answer that was made of kept ones be kept, and served again?"""
+        return self.synthesis is not None and self.synthesis.keep
 
     @property
     def stale(self) -> float:
@@ -103,9 +113,11 @@ class StaleUse(Enum):
 
 def threshold(policy: CachePolicy, wishes: Wishes) -> float:
     """The similarity from which a candidate is served, or judged where the route asks for a second opinion: a client can
-    ask for a nearer question, never for a farther one."""
+    ask for a nearer question, and for a farther one only where it is its to choose."""
     least = policy.hit if policy.opinion is None else policy.opinion.candidate
-    return least if wishes.threshold is None else max(least, wishes.threshold)
+    if wishes.threshold is None:
+        return least
+    return wishes.threshold if policy.client_chooses else max(least, wishes.threshold)
 
 
 def accepted(policy: CachePolicy, score: float | None) -> bool:
@@ -236,7 +248,7 @@ def read_cost(policy: CachePolicy, model: str | None, holders: list[list[object]
     """What this answer cost: in a stream, what was said last. The model is as the request named it; the name that it is
     counted under is the tariff's to say (`prices`)."""
     prompt, completion = _tokens(policy.prompt_tokens, holders), _tokens(policy.completion_tokens, holders)
-    return Cost((model or "")[:LONGEST_MODEL], prompt, completion)
+    return Cost((model or policy.model)[:LONGEST_MODEL], prompt, completion)
 
 
 def _tokens(path: JsonPath | None, holders: list[list[object]]) -> int:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from gateway.core.events import Event
-    from gateway.core.messages import Candidate, Entry, Form, Headers, Near, Reason, Source, Vector
+    from gateway.core.messages import Candidate, Cost, Entry, Form, Headers, Near, Reason, Source, Vector
+    from gateway.core.purges import Purge
     from gateway.core.quota import Limits, Usage
 
 
@@ -66,6 +67,35 @@ class EntryStore(ExactStore, Protocol):
         """Count a hit of any tier; written in batches later, never in the caller's way."""
 
 
+class ShelfStore(Protocol):
+    """PostgreSQL: entries that were put by hand, for one embedding space. Every method may raise StoreError."""
+
+    async def same_words(self, words: bytes, labels: Sequence[bytes], k: int, now: float) -> list[Entry]:
+        """Up to k unexpired entries with this digest of words and all of these labels; those with the fewest labels first,
+        of as many the newest."""
+
+    async def nearest_labelled(
+        self, partition: bytes, vector: Vector, labels: Sequence[bytes], k: int, load_at: float, now: float
+    ) -> list[Candidate]:
+        """As `EntryStore.nearest` with `questions`, among those with all of these labels."""
+
+
+class ShelfRemoval(Protocol):
+    """PostgreSQL: removing what was put by hand. Every method may raise StoreError."""
+
+    async def remove(self, route: str, entry_id: str, scope: bytes | None, labels: Sequence[bytes]) -> bool:
+        """One entry, if it is of this scope, where one is given, and has all of these labels. False: there is none."""
+
+    async def remove_labelled(self, route: str, scope: bytes, labels: Sequence[bytes]) -> int:
+        """Those of a scope that have all of these labels, one at least. How many went."""
+
+    async def remove_scope(self, route: str, scope: bytes) -> int:
+        """All of a scope. How many went."""
+
+    async def purge(self, purge: Purge) -> int:
+        """A purge like an operator's, in effect everywhere; how many went now."""
+
+
 class Embedder(Protocol):
     """Text to unit vector. The vector of a text is a function of the text alone, never of load or batch."""
 
@@ -95,6 +125,36 @@ class Verifier(Protocol):
     async def close(self) -> None: ...
 
 
+class Writer(Protocol):
+    """A cheap model that makes an answer of kept ones."""
+
+    def order(self, message: str, most_tokens: int | None) -> Writing | None:
+        """A text from this message, of so many tokens at most (None: as many as usual); None where that is beyond the
+        budget. Nothing is asked yet."""
+
+
+class Writing(Protocol):
+    """One answer of it."""
+
+    @property
+    def cut(self) -> bool:
+        """Did it end at its longest?"""
+
+    @property
+    def cost(self) -> Cost:
+        """What it took, as the model says or, where it does not, as it is estimated."""
+
+    @property
+    def dollars(self) -> float | None:
+        """The same in money; None where no price is known."""
+
+    async def more(self) -> str:
+        """The text that came since; "" once it is whole. The first call asks. Raises SynthesisError."""
+
+    def close(self) -> None:
+        """Read no further. May be called twice."""
+
+
 class Emit(Protocol):
     def __call__(self, event: Event) -> None: ...
 
@@ -106,8 +166,11 @@ class Audience(Protocol):
     def followed(self) -> bool:
         """Is anybody there?"""
 
-    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], list[bytes]]) -> None:
-        """The head, of an answer that may be shared as far as its head tells; `so_far` gives the body's pieces up to now."""
+    def start(
+        self, status: int, headers: Headers, form: Form, so_far: Callable[[], list[bytes]], *, synthesized: bool = False
+    ) -> None:
+        """The head, of an answer that may be shared as far as its head tells; `so_far` gives the body's pieces up to now,
+        `synthesized`: it is made of kept answers."""
 
     def feed(self, chunk: bytes) -> None: ...
 

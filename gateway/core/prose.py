@@ -63,8 +63,8 @@ class Wording(msgspec.Struct, frozen=True, array_like=True):
     """1: one begins with yes, and the other with no."""
 
 
-WEIGHTS = Wording(4.4, -4.88, 1.87, -3.49, -2.47, -2.21, -1.0, -0.86)
-BIAS = -1.73
+WEIGHTS = Wording(4.26, -4.91, 2.06, -3.51, -2.48, -2.26, -0.96, -0.88)
+BIAS = -1.71
 
 
 def score(wording: Wording) -> float:

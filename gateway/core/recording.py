@@ -3,7 +3,7 @@
 The front calls `start`, `feed` for each piece, then `finish` after a clean end or `abandon` otherwise. A recording that
 gave up holds no bytes. It knows what the look-up already computed, so keeping computes nothing twice (`embed_later`:
 the look-up was skipped and the text has no vector yet; `lock`: the token of the lock under which this is the only call),
-and at last what the answer became (`entry`).
+and at last what the answer became (`entry`). An answer that is made of kept ones has a `provenance`.
 Whoever follows this answer (its `audience`) is told all of it.
 """
 
@@ -20,6 +20,7 @@ from gateway.core.policy import KeepRule, answer_form, reject_head
 if TYPE_CHECKING:
     from gateway.core.freshness import Wishes
     from gateway.core.ports import Audience
+    from gateway.core.synthesis import Provenance
 
 
 # A stream of single bytes must not cost a hundred bytes for each of them: so many pieces are put together into one.
@@ -55,6 +56,7 @@ class Recording:
         "embed_later",
         "entry",
         "lock",
+        "provenance",
         "reason",
         "subject",
         "vector",
@@ -79,6 +81,7 @@ class Recording:
         self.lock: bytes | None = None
         self.entry: Entry | None = None
         self.reason: Reason | None = None
+        self.provenance: Provenance | None = None
         self._rule = rule
         self._audience = audience
         self._status = 0
@@ -107,7 +110,7 @@ class Recording:
         if reason is not None:
             self.abandon(reason)
         elif self._audience is not None and self.reason is None:
-            self._audience.start(status, headers, self._form, self._so_far)
+            self._audience.start(status, headers, self._form, self._so_far, synthesized=self.provenance is not None)
 
     def feed(self, chunk: bytes, at: float = 0.0) -> None:
         """A piece of the body went by, at this time of a monotonic clock."""

@@ -9,7 +9,8 @@ import math
 from enum import StrEnum
 
 from gateway.core.freshness import age
-from gateway.core.messages import Bypass, Denial, Headers, Hit, Miss, Reason, Refuse
+from gateway.core.messages import Bypass, Denial, Headers, Hit, HitKind, Miss, Reason, Refuse
+from gateway.core.synthesis import Draft
 
 # Stored headers that a replay carries. Everything else (ids, counters, dates, cookies, CORS grants) belonged to the
 # request that was answered then.
@@ -44,12 +45,32 @@ def hit_headers(hit: Hit, expose: Expose, now: float, *, instead: int | None = N
     headers = [(b"cache-status", status), (b"age", b"%d" % age(entry.created_at, now))]
     if expose is Expose.ALL:
         headers += [
-            (b"x-cache", b"STALE" if hit.stale else b"HIT"),
+            (b"x-cache", _word(hit)),
             (b"x-cache-source", hit.source.encode()),
             (b"x-cache-entry", entry.id.encode()),
         ]
         if hit.similarity is not None:
             headers.append((b"x-cache-similarity", b"%.4f" % hit.similarity))
+    return headers
+
+
+def _word(hit: Hit) -> bytes:
+    return b"STALE" if hit.stale else b"SYNTHESIS" if hit.kind is HitKind.SYNTHESIS else b"HIT"
+
+
+def synthesis_headers(draft: Draft | None, expose: Expose, now: float) -> list[tuple[bytes, bytes]]:
+    """Of an answer that is made of kept ones, as old as the oldest of them, and named by their ids, which are of the caller's
+    own scope. None: it was made for somebody else who asked the same."""
+    if expose is Expose.NONE:
+        return []
+    headers = [(b"cache-status", b"semgate; hit; detail=%s" % HitKind.SYNTHESIS.encode())]
+    if draft is not None:
+        headers.append((b"age", b"%d" % age(min(draft.provenance.created_at, now), now)))
+    if expose is Expose.ALL:
+        headers.append((b"x-cache", b"SYNTHESIS"))
+    if expose is Expose.ALL and draft is not None:
+        headers.append((b"x-cache-similarity", b"%.4f" % draft.nearest.similarity))
+        headers.append((b"x-cache-material", ", ".join([each.entry.id for each in draft.material]).encode()))
     return headers
 
 

@@ -17,8 +17,9 @@ from gateway.core.extract import (
     Body,
     Extractor,
     Extractors,
+    Given,
     Header,
-    Query,
+    State,
     as_bytes,
     first_value,
     has_value,
@@ -26,15 +27,14 @@ from gateway.core.extract import (
 )
 from gateway.core.keys import PLACEHOLDER, Keyer, canonical
 from gateway.core.messages import Reason, Request, Subject, Wanted
+from gateway.core.subject_text import read_text
+from gateway.core.synthesis_asks import read_text_only
 from gateway.core.tags import read_tags
 
 if TYPE_CHECKING:
     from gateway.core.dialects.base import Dialect
-    from gateway.core.jsonpath import JsonPath, Place
+    from gateway.core.jsonpath import JsonPath
 
-# The members `type` of a content part that is text, in the APIs that the presets cover; a part without `type` may be
-# one as well (Gemini).
-TEXT_PARTS = (None, "text", "input_text", "output_text")
 # How a header or a query parameter says yes or no.
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False, "": None}
 PUBLIC = "public"
@@ -45,7 +45,7 @@ class Rule(msgspec.Struct, frozen=True):
     """How one route reads requests. `scope` is PUBLIC, CLIENT or extractors that must all have a value; `reads_body` is
     what the function of that name says of the rest. With a `dialect` a question is the same whether it asks for a stream
     or not. `serves` are the forms that are looked up: single answers (False), streams (True); `tags` is what entries can
-    be purged by."""
+    be purged by. `synthesizes`: answers may be made of kept ones, of requests for which that will do."""
 
     scope: str | Extractors
     query: Extractors
@@ -62,6 +62,7 @@ class Rule(msgspec.Struct, frozen=True):
     dialect: Dialect | None = None
     serves: tuple[bool, ...] = (False, True)
     tags: Extractors = ()
+    synthesizes: bool = False
 
 
 def reads_body(scope: str | Extractors, ignore: tuple[JsonPath, ...], *read: Extractors) -> bool:
@@ -70,15 +71,6 @@ def reads_body(scope: str | Extractors, ignore: tuple[JsonPath, ...], *read: Ext
     if not isinstance(scope, str):
         everything += scope
     return bool(ignore) or any(isinstance(extractor, Body) for extractor in everything)
-
-
-class Text(msgspec.Struct, gc=False):
-    """The text found: its pieces, where they stand in the body, and whether something else stood among them."""
-
-    pieces: list[str]
-    places: list[Place]
-    parameter: str | None
-    pure: bool
 
 
 def read_subject(
@@ -90,7 +82,7 @@ def read_subject(
         return Reason.NO_SCOPE  # known without reading the body
     if rule.reads_body and document.reason is not None:
         return document.reason
-    holder = document.holder if rule.reads_body else None
+    holder = document.holder if rule.reads_body or _is_given(rule) else None
     if is_present(rule.bypass, request, holder):
         return Reason.BYPASS_RULE
     wanted = _read_wanted(rule, request, holder)
@@ -99,7 +91,7 @@ def read_subject(
     scope = scope or read_scope(rule, keyer, request, holder)
     if scope is None:
         return Reason.NO_SCOPE
-    text = _read_text(rule.query, request, holder)
+    text = read_text(rule.query, request, holder)
     exact_only = (
         rule.exact_only
         or not text.pure
@@ -125,17 +117,30 @@ def read_subject(
         b"exact" if exact_only else b"similar",
         b"any" if wanted is None or rule.dialect is not None else b"stream" if wanted.stream else b"single",
         _rest_of_body(rule, request, holder),
+        *(() if text.template is None else (text.template,)),
     )
     return Subject(
         scope=scope,
         partition=partition,
-        exact=keyer.exact(partition, [piece.encode("utf-8", "surrogateescape") for piece in text.pieces]),
+        exact=keyer.exact(
+            partition, [piece.encode("utf-8", "surrogateescape") for piece in (*text.pieces, *text.strings)]
+        ),
         text="\n".join(text.pieces),
         exact_only=exact_only,
         model=None if model is None else str(model),
         wanted=wanted,
         tags=tags,
+        text_only=read_text_only(rule.dialect, holder) if _may_be_written(rule, request, exact_only) else None,
     )
+
+
+def _may_be_written(rule: Rule, request: Request, exact_only: bool) -> bool:
+    return rule.synthesizes and not exact_only and request.method != "HEAD"
+
+
+def _is_given(rule: Rule) -> bool:
+    """Does a callable give the text? Then it is looked for in any body that can be read, and none need be."""
+    return any(isinstance(extractor, Given) for extractor in rule.query)
 
 
 def _read_wanted(rule: Rule, request: Request, holder: list[object] | None) -> Wanted | Reason | None:
@@ -217,7 +222,7 @@ def _meanings(extractor: Extractor, text: str) -> list[bytes]:
     """The values that somebody may write like this: in a body the number or boolean as well, in a header its bytes."""
     meant: list[object] = [text]
     match extractor:
-        case Body():
+        case Body() | State() | Given():
             try:
                 value = parse(text.encode())
             except Unreadable:
@@ -228,43 +233,6 @@ def _meanings(extractor: Extractor, text: str) -> list[bytes]:
         case _:
             pass
     return [as_bytes(each) for each in meant]
-
-
-def _read_text(query: Extractors, request: Request, holder: list[object] | None) -> Text:
-    """Pieces of the first extractor that finds any text or anything that is not text."""
-    text = Text([], [], None, True)
-    for extractor in query:
-        match extractor:
-            case Body(path=path):
-                if holder is not None:
-                    for place in path.places(holder):
-                        _read_part(place, text, deep=True)
-            case Query(name=name):
-                text.pieces = [str(value) for value in extractor.values(request, holder)]
-                text.parameter = name
-            case _:
-                text.pieces = [str(value) for value in extractor.values(request, holder)]
-        if text.pieces or not text.pure:
-            break
-    return text
-
-
-def _read_part(place: Place, text: Text, *, deep: bool) -> None:
-    container, key = place
-    match container[key]:  # type: ignore[index]
-        case str(piece):
-            text.pieces.append(piece)
-            text.places.append(place)
-        case None:
-            pass
-        case list(parts) if deep:
-            for index in range(len(parts)):
-                _read_part((parts, index), text, deep=False)
-        case dict(part) if isinstance(part.get("text"), str) and part.get("type") in TEXT_PARTS:
-            text.pieces.append(part["text"])
-            text.places.append((part, "text"))
-        case _:
-            text.pure = False
 
 
 def _headers(names: tuple[bytes, ...], request: Request) -> list[bytes]:

@@ -18,17 +18,23 @@ from gateway.core.policy import CachePolicy
 from gateway.core.purges import Asked
 from gateway.core.recording import Answer, Recording
 from gateway.core.subject import Rule, read_subject
-from gateway.core.tags import answer_tags
-from gateway.engine.coalesce import Flight, Flights, Head, Seat, Shared
+from gateway.core.synthesis import Draft
+from gateway.engine.coalesce import Flight, Flights, Head, Shared
 from gateway.engine.denials import Denials
+from gateway.engine.drafts import Drafts, watched
 from gateway.engine.elsewhere import Elsewhere
 from gateway.engine.explain import Trace
 from gateway.engine.keep import Keeper
 from gateway.engine.landing import Landing, Landings
 from gateway.engine.learning import Learning
 from gateway.engine.search import Query, Search
+from gateway.engine.sharing import Sharing
+from gateway.engine.synthesis import Synthesis
 from gateway.engine.tiers import Tiers
 from gateway.engine.trial import Trial
+
+# How an entry is found under the very words that it was kept under.
+THESE_WORDS = (HitKind.EXACT, HitKind.SYNTHESIS)
 
 
 class Warmed(msgspec.Struct, frozen=True):
@@ -41,7 +47,8 @@ class Warmed(msgspec.Struct, frozen=True):
 
 class RouteCache:
     """The cache as one route sees it: its rule reads requests, its policy decides, its tiers remember; `flights` and
-    `landings` are what is under way for it, and outlive a reload."""
+    `landings` are what is under way for it, and outlive a reload. `questions`: its hits tell in whose words their answers were
+    asked for, whoever wants to know."""
 
     def __init__(
         self,
@@ -54,6 +61,9 @@ class RouteCache:
         landings: Landings,
         elsewhere: Elsewhere | None = None,
         trial: Trial | None = None,
+        *,
+        questions: bool = False,
+        synthesis: Synthesis | None = None,
     ) -> None:
         self.route = route
         self.policy = policy
@@ -62,10 +72,12 @@ class RouteCache:
         self._tiers = tiers
         self._landings = landings
         self._trial = trial
+        self.drafts = Drafts(synthesis, trial, policy)
         self.denials = Denials(policy, tiers)
-        self._search = Search(policy, rule.dialect, tiers, landings, questions=trial is not None)
+        self._search = Search(policy, rule.dialect, tiers, landings, questions=questions or trial is not None)
+        self._sharing = Sharing(tiers, self._search)
         self._keeper = Keeper(route, policy, tiers)
-        self.learning = Learning(trial, self._keeper, self.served)
+        self.learning = Learning(trial, self._keeper, self.served, synthesis)
         self._flights = flights
         self._elsewhere = elsewhere
 
@@ -84,6 +96,7 @@ class RouteCache:
             return asked
         query, found = await self._find_in_any_form(asked)
         assert not isinstance(found, Follow)
+        await self.drafts.of(query, found)
         held = None if self._trial is None or found is None else self._trial.explain(found, trace)
         if found is not None and held is None:
             return found
@@ -145,9 +158,10 @@ class RouteCache:
 
     async def _look_up(self, query: Query) -> Hit | Miss | Follow | Refuse:
         query, found = await self._find_in_any_form(query)
+        draft = await self.drafts.of(query, found) if self.drafts.any else None
         trial, would_be = self._trial, None
         if trial is not None and trial.shadow:
-            return self._in_shadow(query, found)
+            return self._in_shadow(query, found, draft)
         if trial is not None and isinstance(found, Hit):
             held = trial.holds(found)
             if held is not None:
@@ -156,6 +170,8 @@ class RouteCache:
                 found = msgspec.structs.replace(found, audit=self._recording(query, None))
         if trial is not None and query.stale is not None and trial.holds(query.stale) is not None:
             query.stale = None
+        if isinstance(found, Hit) and draft is not None:
+            found = msgspec.structs.replace(found, draft=watched(draft, self._recording(query, None)))
         match found:
             case Hit(stale=True) if not query.wishes.only_if_cached:
                 flight = self._flights.renew(self._asked(query), query.subject.wanted)
@@ -166,19 +182,19 @@ class RouteCache:
         if query.wishes.only_if_cached:
             return Refuse(query.reason)
         if query.wishes.ttl == 0:
-            return self._alone(query, would_be)  # its answer is not to be kept, so nobody could share it
+            return self._alone(query, would_be, draft)  # its answer is not to be kept, so nobody could share it
         flight = self._flights.lead(self._asked(query), query.subject.wanted)
         if flight is None:
-            return self._follow(query, renewals=True) or self._alone(query, would_be)
-        return await self._lead(query, flight, would_be)
+            return self._follow(query, renewals=True) or self._alone(query, would_be, draft)
+        return await self._lead(query, flight, would_be, draft)
 
-    def _in_shadow(self, query: Query, found: Hit | Follow | None) -> Miss | Refuse:
+    def _in_shadow(self, query: Query, found: Hit | Follow | None, draft: Draft | None) -> Miss | Refuse:
         """Forward for this request only, whatever was found: each client gets an upstream's answer of its own."""
         assert not isinstance(found, Follow)
         if query.wishes.only_if_cached:
             return Refuse(Reason.SHADOW)
         similarity = query.similarity if found is None else found.similarity
-        return Miss(Reason.SHADOW, self._recording(query, None), similarity, would_be=found)
+        return Miss(Reason.SHADOW, self._recording(query, None), similarity, would_be=found, draft=draft)
 
     async def _find(self, query: Query) -> Hit | Follow | None:
         """What can be served, or followed. None: nothing; the query says why."""
@@ -187,7 +203,7 @@ class RouteCache:
             return hit
         return self._follow(query) or await self._search.find(query)
 
-    async def _lead(self, query: Query, flight: Flight, would_be: Hit | None) -> Hit | Miss:
+    async def _lead(self, query: Query, flight: Flight, would_be: Hit | None, draft: Draft | None) -> Hit | Miss:
         """Forward, for all who ask the same; unless another process does so already and has an answer soon."""
         recording = self._recording(query, flight)
         if self._elsewhere is not None:
@@ -201,7 +217,7 @@ class RouteCache:
                 recording.keep(hit.entry)
                 await self._elsewhere.release(recording)
                 return hit
-        return Miss(query.reason, recording, query.similarity, query.stale, would_be)
+        return Miss(query.reason, recording, query.similarity, query.stale, would_be, watched(draft, recording))
 
     def _follow(self, query: Query, *, renewals: bool = False) -> Follow | None:
         """A renewal is followed only where nothing was found to serve meanwhile."""
@@ -216,9 +232,10 @@ class RouteCache:
         subject = query.subject
         return Asked(self.route, subject.scope, subject.exact, subject.tags, query.now)
 
-    def _alone(self, query: Query, would_be: Hit | None = None) -> Miss:
+    def _alone(self, query: Query, would_be: Hit | None = None, draft: Draft | None = None) -> Miss:
         """Forward for this request only."""
-        return Miss(query.reason, self._recording(query, None), query.similarity, query.stale, would_be)
+        recording = self._recording(query, None)
+        return Miss(query.reason, recording, query.similarity, query.stale, would_be, watched(draft, recording))
 
     def _recording(self, query: Query, flight: Flight | None) -> Recording:
         embed_later = query.embed_later and query.vector is None and not query.subject.exact_only
@@ -228,33 +245,13 @@ class RouteCache:
     async def follow(self, follow: Follow, accepts: Callable[[Head], bool]) -> Head | Shared | Verdict:
         """Wait for what is followed: the head of a stream to go along with (its bytes are the seat's `pieces`), what the
         answer became, or what to do as it cannot be shared. `accepts`: can this client read it as it is?"""
-        seat, recording = follow.seat, follow.otherwise.recording
-        assert isinstance(seat, Seat)
+        met = await self._sharing.meet(follow, accepts)
+        if met is not None:
+            return met
+        recording = follow.otherwise.recording
         assert recording is not None
-        subject = recording.subject
-        head = await seat.head()
-        streams = subject.wanted is None or subject.wanted.stream
-        entry = None
-        if head is None or not self._is_void(seat.asked, head):
-            if head is not None and streams and subject.wanted == seat.wanted and accepts(head):
-                return head
-            entry = await seat.entry()
-        seat.leave()
-        if entry is not None and await self._tiers.voids(entry):
-            entry = None
-        shown = None if entry is None else await self._search.shown(entry, subject)
-        if entry is not None and shown is not None:
-            return Shared(Hit(entry, shown, HitKind.EXACT, Source.MEMORY, None))
         # Not shared, or not in this form: what the look-up left out, when there was something to follow, is done now.
-        return await self._look_up(Query(subject, recording.wishes, recording.asked_at))
-
-    def _is_void(self, asked: Asked, head: Head) -> bool:
-        """Did a purge come before the head did? That may name tags."""
-        purges = self._tiers.purges
-        if asked.asked_at >= purges.newest:
-            return False
-        tags = (*asked.tags, *answer_tags(head.headers))
-        return purges.covers(msgspec.structs.replace(asked, tags=tags))
+        return await self._look_up(Query(recording.subject, recording.wishes, recording.asked_at))
 
     def landing(self, recording: Recording) -> Landing:
         """To be begun before the recorded answer's last byte is sent, and ended after `keep`."""
@@ -264,7 +261,7 @@ class RouteCache:
         """After the answer went out: count the use, and put the entry where the next asker finds it sooner."""
         store, _ = self._tiers.postgres
         store.used(hit.entry.id, now)
-        if hit.stale or hit.kind is not HitKind.EXACT or hit.source is Source.MEMORY:
+        if hit.stale or hit.kind not in THESE_WORDS or hit.source is Source.MEMORY:
             return  # a stale one would take the place of its successor
         if self._tiers.purges.voids(hit.entry) is not False:
             return  # since it was found

@@ -36,11 +36,12 @@ class Coalescing(msgspec.Struct, frozen=True):
 
 
 class Head(NamedTuple):
-    """Of a stream that can be followed."""
+    """Of a stream that can be followed; `synthesized`: it is made of kept answers."""
 
     status: int
     headers: Headers
     form: Form
+    synthesized: bool = False
 
 
 class Shared(NamedTuple):
@@ -102,9 +103,11 @@ class Flight:
         self._let_go += 1
         return (self._let_go - 1) / self._bounds.release
 
-    def start(self, status: int, headers: Headers, form: Form, so_far: Callable[[], list[bytes]]) -> None:
+    def start(
+        self, status: int, headers: Headers, form: Form, so_far: Callable[[], list[bytes]], *, synthesized: bool = False
+    ) -> None:
         if form is not Form.SINGLE:
-            self.head, self._so_far = Head(status, headers, form), so_far
+            self.head, self._so_far = Head(status, headers, form, synthesized), so_far
             self._wake()
 
     def feed(self, chunk: bytes) -> None:

@@ -14,6 +14,7 @@ from gateway.core.answers import read_meaning
 from gateway.core.comparison import LLM, PROSE, Compared, InWords, Passage, Questions, compare
 from gateway.core.dialects.base import Dialect
 from gateway.core.events import Stage
+from gateway.core.jsonpath import JsonPath
 from gateway.core.judgement import Finding
 from gateway.core.messages import Entry, Near
 from gateway.core.ports import Verifier
@@ -38,10 +39,17 @@ _ORDER = (Finding.WRONG, Finding.UNSURE, Finding.RIGHT)
 
 class Comparing:
     """One route's. `judge`, where there is one, is asked about prose in place of the embedder; its instructions say that it
-    is shown a question with an answer, and another answer."""
+    is shown a question with an answer, and another answer. `answer` is where answers say what counts, where that is known."""
 
-    def __init__(self, dialect: Dialect | None, tiers: Tiers, judge: tuple[Verifier, Guard] | None = None) -> None:
+    def __init__(
+        self,
+        dialect: Dialect | None,
+        tiers: Tiers,
+        judge: tuple[Verifier, Guard] | None = None,
+        answer: JsonPath | None = None,
+    ) -> None:
         self._dialect = dialect
+        self._answer = answer
         self._tiers = tiers
         self._judge = judge
         self._places = asyncio.Semaphore(COMPARED_AT_ONCE)
@@ -70,7 +78,7 @@ class Comparing:
         return Compared(min(findings, key=_ORDER.index), LLM if self._judge is not None else PROSE)
 
     def _read_and_compare(self, questions: Questions, stored: Entry, fresh: Entry) -> Compared | InWords:
-        one, other = (read_meaning(self._dialect, entry.form, entry.body) for entry in (stored, fresh))
+        one, other = (read_meaning(self._dialect, entry.form, entry.body, self._answer) for entry in (stored, fresh))
         if one is None or other is None:
             return Compared(Finding.UNSURE, PROSE)
         return compare(one, other, questions)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 from gateway.core.denial import DeniedQuestion, Then, normalised
 from gateway.core.events import Denied, Stage, Timed
 from gateway.core.messages import Bypass, Candidate, Denial, Miss, Reason, Refuse, Subject, Vector
 from gateway.core.policy import CachePolicy, accepted
+from gateway.engine.deny_lists import DenyLists
 from gateway.engine.explain import Trace
 from gateway.engine.opinions import Opinions
 from gateway.engine.search import Query
@@ -41,14 +42,64 @@ class Ruling(NamedTuple):
 FREE = Ruling()
 
 
+Scores: TypeAlias = Callable[[str, Sequence[Candidate]], Awaitable[list[float | None]]]
+
+
+class Rulings:
+    """How it is found out whether a text is one of the denied ones. `scores` gives second opinions on denied questions (None:
+    none is asked), `batch` of them at once; None: all."""
+
+    def __init__(self, policy: CachePolicy, lists: DenyLists, scores: Scores, batch: int | None) -> None:
+        self._policy = policy
+        self._lists = lists
+        self._scores = scores
+        self._batch = batch
+
+    def by_words(self, words: str) -> Ruling:
+        """By its words alone (`normalised`)."""
+        found = [each for listed in self._lists.lists for each in listed.same_words(words)]
+        meant = [each for each in found if not self._lists.spares(each.id, words)]
+        return Ruling(min(meant, key=_strictness)) if meant else FREE
+
+    async def by_similarity(self, text: str, words: str, vector: Vector) -> Ruling:
+        near = list[tuple[DeniedQuestion, float]]()
+        for listed in self._lists.lists:
+            found = await listed.near(vector)
+            if found is None:
+                return Ruling(trouble=Reason.EMBEDDER_TROUBLE)
+            near += [each for each in found if not self._lists.spares(each[0].id, words)]
+        near = sorted(near, key=lambda each: -each[1])[:MOST_JUDGED]
+        try:
+            return await self._first_meant(text, sorted(near, key=lambda each: _strictness(each[0])))
+        except VerifierError:
+            return Ruling(trouble=Reason.VERIFIER_TROUBLE)
+
+    async def _first_meant(self, text: str, near: Sequence[tuple[DeniedQuestion, float]]) -> Ruling:
+        """The first that a second opinion agrees to, or that needs none. Raises VerifierError."""
+        batch = max(1, len(near) if self._batch is None else self._batch)
+        for start in range(0, len(near), batch):
+            some = near[start : start + batch]
+            doubtful = [
+                Candidate(each.id, similarity, None, b"", each.text) for each, similarity in some if each.verify
+            ]
+            scores = zip(doubtful, await self._scores(text, doubtful), strict=True)
+            refused = {each.id for each, score in scores if not accepted(self._policy, score)}
+            for each, similarity in some:
+                if each.id not in refused:
+                    return Ruling(each, similarity)
+        return FREE
+
+
 class Denials:
     """One route's. Where nothing is denied (`any` is False) nobody asks further, and nothing is paid."""
 
     def __init__(self, policy: CachePolicy, tiers: Tiers) -> None:
-        self._policy = policy
         self._tiers = tiers
         self._lists = tiers.denied
-        self._opinions = Opinions(policy, tiers)
+        self._rulings: Rulings | None = None
+        if tiers.denied is not None:
+            batch = None if tiers.verifier is None else tiers.verifier[0].batch
+            self._rulings = Rulings(policy, tiers.denied, Opinions(policy, tiers).scores, batch)
         self._known: OrderedDict[bytes, Ruling] = OrderedDict()
         self._version = -1
 
@@ -73,8 +124,9 @@ class Denials:
 
     async def examine(self, text: str, trace: Trace | None, vector: Vector | None) -> Ruling:
         """Is this text one of them? By its words only where it has no vector."""
+        assert self._rulings is not None
         words = normalised(text)
-        return await self._examine(text, words, self._by_words(words), trace, vector)
+        return await self._examine(text, words, self._rulings.by_words(words), trace, vector)
 
     async def _examine(
         self, text: str, words: str, ruling: Ruling, trace: Trace | None, vector: Vector | None
@@ -83,7 +135,8 @@ class Denials:
         started = time.perf_counter()
         try:
             if ruling is FREE and vector is not None:
-                ruling = await self._by_similarity(text, words, vector)
+                assert self._rulings is not None
+                ruling = await self._rulings.by_similarity(text, words, vector)
         finally:
             self._tiers.emit(Timed(Stage.DENY, time.perf_counter() - started))
         if trace is not None:
@@ -92,6 +145,7 @@ class Denials:
 
     async def _rule(self, query: Query) -> Ruling:
         assert self._lists is not None
+        assert self._rulings is not None
         version = self._lists.version
         if version != self._version:
             self._known.clear()
@@ -104,7 +158,7 @@ class Denials:
                 query.trace.step(Stage.DENY, _in_words(known))
             return known
         words = normalised(subject.text)
-        ruling = self._by_words(words)
+        ruling = self._rulings.by_words(words)
         if ruling is FREE and self._compares(subject):
             try:
                 query.vector = await self._tiers.embed(subject.text)
@@ -113,7 +167,7 @@ class Denials:
             except CacheTrouble as trouble:
                 return _untold(query.trace, Reason.EMBEDDER_TROUBLE, str(trouble))
             if version != self._lists.version:  # something was denied, or is no more, while it was embedded
-                ruling = self._by_words(words)
+                ruling = self._rulings.by_words(words)
         ruling = await self._examine(subject.text, words, ruling, query.trace, query.vector)
         if ruling.trouble is None and version == self._lists.version:
             self._remember(subject.exact, ruling)
@@ -123,42 +177,6 @@ class Denials:
         assert self._lists is not None
         embeds = self._tiers.embedder is not None and not subject.exact_only
         return embeds and any(each.compares for each in self._lists.lists)
-
-    def _by_words(self, words: str) -> Ruling:
-        assert self._lists is not None
-        found = [each for listed in self._lists.lists for each in listed.same_words(words)]
-        meant = [each for each in found if not self._lists.spares(each.id, words)]
-        return Ruling(min(meant, key=_strictness)) if meant else FREE
-
-    async def _by_similarity(self, text: str, words: str, vector: Vector) -> Ruling:
-        assert self._lists is not None
-        near = list[tuple[DeniedQuestion, float]]()
-        for listed in self._lists.lists:
-            found = await listed.near(vector)
-            if found is None:
-                return Ruling(trouble=Reason.EMBEDDER_TROUBLE)
-            near += [each for each in found if not self._lists.spares(each[0].id, words)]
-        near = sorted(near, key=lambda each: -each[1])[:MOST_JUDGED]
-        try:
-            return await self._first_meant(text, sorted(near, key=lambda each: _strictness(each[0])))
-        except VerifierError:
-            return Ruling(trouble=Reason.VERIFIER_TROUBLE)
-
-    async def _first_meant(self, text: str, near: Sequence[tuple[DeniedQuestion, float]]) -> Ruling:
-        """The first that a second opinion agrees to, or that needs none. Raises VerifierError."""
-        verifier = self._tiers.verifier
-        batch = len(near) if verifier is None else verifier[0].batch
-        for start in range(0, len(near), max(1, batch)):
-            some = near[start : start + batch]
-            doubtful = [
-                Candidate(each.id, similarity, None, b"", each.text) for each, similarity in some if each.verify
-            ]
-            scores = zip(doubtful, await self._opinions.scores(text, doubtful), strict=True)
-            refused = {each.id for each, score in scores if not accepted(self._policy, score)}
-            for each, similarity in some:
-                if each.id not in refused:
-                    return Ruling(each, similarity)
-        return FREE
 
     def _remember(self, exact: bytes, ruling: Ruling) -> None:
         self._known[exact] = ruling

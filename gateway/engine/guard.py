@@ -57,6 +57,12 @@ class Guard:
 
     async def call(self, stage: Stage, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Await `work(...)` within the budget. Raises CacheTrouble: the part's own, lateness, or that it is skipped."""
+        result = await self.begin(stage, work, *args, **kwargs)
+        self._succeeded()
+        return result
+
+    async def begin(self, stage: Stage, work: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what is only the beginning of a call: whether that was a good one is told by `ended`."""
         probe = self.open
         if probe and (self._probing or self._clock() < self._closed_until):
             raise CacheTrouble(f"{self.part}: skipped after repeated failures")
@@ -79,8 +85,14 @@ class Guard:
             if probe:
                 self._probing = False
             self._emit(Timed(stage, self._clock() - started))
-        self._succeeded()
         return result
+
+    def ended(self, trouble: CacheTrouble | None) -> None:
+        """What was begun came to its end, or broke off with this trouble."""
+        if trouble is None:
+            self._succeeded()
+        else:
+            self._failed(trouble)
 
     def _succeeded(self) -> None:
         if self.open:

@@ -20,6 +20,7 @@ from gateway.core.tags import all_tags
 from gateway.errors import CacheTrouble, DecodedTooLarge, Undecodable
 
 if TYPE_CHECKING:
+    from gateway.core.synthesis import Provenance
     from gateway.engine.tiers import Tiers
 
 # Bodies beyond this are decoded and examined in a thread: nobody else's events shall wait for them.
@@ -43,6 +44,8 @@ class Keeper:
 
     async def keep(self, recording: Recording) -> bool:
         """Store the recorded answer if it may be kept and is whole. True if it can be found from now on."""
+        if recording.provenance is not None and not self._policy.keeps_synthesized:
+            return await self._share(recording)
         answer = recording.finish()
         reason = recording.reason or Reason.INCOMPLETE if answer is None else await self._keep(recording, answer)
         if reason is None:
@@ -64,6 +67,17 @@ class Keeper:
         if reason is None:
             self._tiers.emit(Kept(self._route, len(answer.body)))
         return reason
+
+    def keeps(self, entry: Entry) -> bool:
+        """Is it one that this route stores?"""
+        return self._policy.keeps_synthesized or not entry.synthesized
+
+    async def _share(self, recording: Recording) -> bool:
+        """It is for those who follow it, and for nobody afterwards."""
+        entry = await self.read(recording)
+        if entry is not None and not self._is_void(entry, None):
+            recording.keep(entry)
+        return False
 
     async def read(self, recording: Recording) -> Entry | None:
         """What the recorded answer would become; None where it is not to be kept. Nothing is stored."""
@@ -101,7 +115,10 @@ class Keeper:
             return Reason.TOO_LARGE
         except Undecodable:
             return Reason.ENCODING
-        holders = examine_body(rule, answer.form, body)
+        try:
+            holders = examine_body(rule, answer.form, body)
+        except RecursionError:  # of a path into a stream's event that nests without end
+            return Reason.AMBIGUOUS_JSON
         if isinstance(holders, Reason):
             return holders
         return Examined(body, read_cost(self._policy, recording.subject.model, holders))
@@ -120,7 +137,7 @@ class Keeper:
         if tags is None:
             return Reason.TAGS
         subject = recording.subject
-        return Entry(
+        entry = Entry(
             id=self._tiers.new_id(),
             route=self._route,
             scope=subject.scope,
@@ -140,6 +157,7 @@ class Keeper:
             compressed=any(name == b"content-encoding" and value != b"identity" for name, value in answer.headers),
             tags=tags,
         )
+        return entry if recording.provenance is None else _synthesized(entry, recording.provenance)
 
     async def _put_everywhere(self, entry: Entry, recording: Recording) -> Reason | None:
         """Memory at once, so that who asks the same right away finds it; then the row and Redis, which take their time. A
@@ -149,7 +167,9 @@ class Keeper:
         if tiers.memory is not None:
             tiers.memory.put_now(entry)
         vector = recording.vector
-        if recording.embed_later and tiers.embedder is not None:
+        if entry.synthesized:
+            vector = None  # found by its exact words only, and so never by those who look for material
+        elif recording.embed_later and tiers.embedder is not None:
             try:
                 vector = await tiers.embed(recording.subject.text)
             except CacheTrouble:
@@ -166,3 +186,20 @@ class Keeper:
             return Reason.PURGED
         in_redis = await tiers.put_redis(entry)
         return None if tiers.memory is not None or in_postgres or in_redis else Reason.STORE_TROUBLE
+
+
+def _synthesized(entry: Entry, made_of: Provenance) -> Entry | Reason:
+    """What was made of kept answers lives and dies with them."""
+    tags = all_tags((*entry.tags, *made_of.tags), ())
+    if tags is None:
+        return Reason.TAGS
+    return msgspec.structs.replace(
+        entry,
+        asked_at=min(entry.asked_at, made_of.asked_at),
+        created_at=made_of.created_at,
+        expires_at=min(entry.expires_at, made_of.expires_at),
+        stale=0.0,
+        tags=tags,
+        cost=made_of.cost,
+        synthesized=True,
+    )

@@ -17,6 +17,7 @@ from gateway.core.freshness import Wishes
 from gateway.core.messages import Candidate, Entry, Form, Hit, HitKind, Reason, Source, Subject, Vector
 from gateway.core.policy import CachePolicy, StaleUse, stale_use, threshold, too_old
 from gateway.core.replay import renew, show
+from gateway.core.synthesis import least_similarity
 from gateway.engine.explain import GONE, OLDER, OTHER_FORM, Trace
 from gateway.engine.keep import EXAMINED_IN_PLACE
 from gateway.engine.landing import Landings
@@ -28,7 +29,7 @@ from gateway.errors import CacheTrouble, TextUnfit, VerifierError
 class Query(msgspec.Struct, gc=False):
     """One look-up on its way. `now` is the time of asking (Unix seconds), `stale` what may be served should the upstream
     fail, `reason` why nothing was served so far; `embed_later`: the text may have a vector, but has none yet; `trace`:
-    somebody wants to know how it came about."""
+    somebody wants to know how it came about. `near`: what was found near, for those who can make an answer of it."""
 
     subject: Subject
     wishes: Wishes
@@ -39,6 +40,7 @@ class Query(msgspec.Struct, gc=False):
     similarity: float | None = None
     embed_later: bool = True
     trace: Trace | None = None
+    near: list[Candidate] = []
 
     def blame(self, reason: Reason) -> None:
         """A later reason replaces an earlier one, but for those that say that something was there."""
@@ -59,7 +61,7 @@ class Search:
         self._tiers = tiers
         self._landings = landings
         self._opinions = Opinions(policy, tiers)
-        self._questions = questions or self._opinions.asked
+        self._questions = questions or self._opinions.asked or policy.synthesis is not None
 
     async def find_in_memory(self, query: Query) -> Hit | None:
         entry = self._remembered(query)
@@ -131,13 +133,13 @@ class Search:
         if query.trace is not None:
             query.trace.embedded(query.vector)
         at, since = threshold(self._policy, query.wishes), query.now - self._policy.stale
-        store, guard = tiers.postgres
-        asked = (subject.partition, query.vector, self._policy.top_k, at, since)
         try:
-            candidates = await guard.call(Stage.NEAREST, store.nearest, *asked, questions=self._questions)
+            candidates = await self._ask_nearest(subject.partition, query.vector, self._load_at(query, at), since)
             query.similarity = candidates[0].similarity if candidates else None
             if query.trace is not None:
                 query.trace.near(candidates, at)
+            if self._policy.synthesis is not None:
+                query.near = candidates
             hit = await self._serve_nearest(query, candidates, at, since)
             if hit is not None:
                 return hit
@@ -153,6 +155,20 @@ class Search:
             query.reason = Reason.NO_CANDIDATE
         return None
 
+    async def _ask_nearest(self, partition: bytes, vector: Vector, at: float, since: float) -> list[Candidate]:
+        store, guard = self._tiers.postgres
+        synthesis = self._policy.synthesis
+        count = self._policy.top_k if synthesis is None else max(self._policy.top_k, synthesis.most)
+        asked = (partition, vector, count, at, since)
+        return await guard.call(Stage.NEAREST, store.nearest, *asked, questions=self._questions)
+
+    def _load_at(self, query: Query, at: float) -> float:
+        """The similarity from which questions are wanted."""
+        synthesis = self._policy.synthesis
+        if synthesis is None or query.subject.text_only is None:
+            return at
+        return min(at, least_similarity(synthesis, query.wishes))
+
     async def _serve_nearest(self, query: Query, candidates: list[Candidate], at: float, since: float) -> Hit | None:
         """The nearest that is near enough, accepted, and can be served."""
         store, guard = self._tiers.postgres
@@ -163,14 +179,18 @@ class Search:
             if hit is None or not self._questions:
                 return hit
             kind = HitKind.SEMANTIC if score is None else HitKind.VERIFIED
-            return msgspec.structs.replace(hit, kind=kind, score=score, question=candidate.question)
+            return self._take(msgspec.structs.replace(hit, kind=kind, score=score, question=candidate.question))
 
-        near = [candidate for candidate in candidates if candidate.similarity >= at]
+        near = [candidate for candidate in candidates[: self._policy.top_k] if candidate.similarity >= at]
         hit, refused = await self._opinions.first(query.subject, near, query.trace, serve)
         if hit is None and refused:
             query.blame(Reason.UNVERIFIED)
         elif hit is None and len(near) < len(candidates):
             query.blame(Reason.BELOW_THRESHOLD)
+        return hit
+
+    def _take(self, hit: Hit) -> Hit | None:
+        """One will do; who wants several takes it, and says None until there are as many."""
         return hit
 
     async def _serve_near(self, query: Query, candidate: Candidate, entry: Entry | None) -> Hit | None:
@@ -200,6 +220,10 @@ class Search:
     def _judge(
         self, query: Query, entry: Entry, shown: Entry | None, kind: HitKind, source: Source, similarity: float | None
     ) -> Hit | None:
+        if entry.synthesized:
+            if kind is not HitKind.EXACT or not self._policy.keeps_synthesized:
+                return None  # it answers its own words, as long as the route keeps such answers
+            kind = HitKind.SYNTHESIS
         use = stale_use(self._policy, entry, query.wishes, query.now)
         if query.trace is not None:
             query.trace.used(entry.id, similarity, use)

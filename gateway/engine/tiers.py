@@ -77,6 +77,8 @@ class Tiers(msgspec.Struct, frozen=True):
             vector = await guard.call(Stage.POSTGRES_EXACT, store.vector, entry.id)
         except CacheTrouble:
             return True
+        if entry.synthesized and vector == b"":
+            vector = None  # what it was made of may be similar: nobody knows
         if vector is None or self.purges.covers(entry, vector, store.space):
             return True
         self.purges.spare(entry)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.core.events import Uncompared, Unjudged
 from gateway.core.judgement import Finding, Judgement, Origin
 from gateway.core.messages import Entry, Hit, HitKind, Reason, Subject
+from gateway.core.synthesis import judged_under
 
 if TYPE_CHECKING:
     from gateway.core.ports import Emit
@@ -123,14 +124,20 @@ class Trial:
         finally:
             self._under_way -= 1
 
-    async def judge(self, origin: Origin, hit: Hit, subject: Subject, fresh: Entry | None) -> Finding | None:
-        """Compare what a hit answered, or would have, with the upstream's answer; None where that is not possible."""
+    async def judge(
+        self, origin: Origin, hit: Hit, subject: Subject, fresh: Entry | None, *, stored: bool = True
+    ) -> Finding | None:
+        """Compare what a hit answered, or would have, with the upstream's answer; None where that is not possible. `stored`:
+        its entry can be found, and is to go if it is wrong."""
         if hit.kind is HitKind.EXACT:
             return None
         if fresh is None:
             self.uncompared(origin, Uncompared.NO_ANSWER)
             return None
-        compared = await self._comparing.compare(subject.text, hit.question, hit.entry, fresh)
+        # No rule about hits decided on such a one, and it is no other question's answer.
+        written = hit.kind is HitKind.SYNTHESIS
+        before = subject.text if written and hit.question is None else hit.question
+        compared = await self._comparing.compare(subject.text, before, hit.entry, fresh)
         if compared is None:
             self.uncompared(origin, Uncompared.BUSY)
             return None
@@ -145,15 +152,15 @@ class Trial:
             score=hit.score,
             entry=hit.entry.id,
             exact=subject.exact,
-            other=hit.entry.exact,
+            other=judged_under(subject.exact) if written else hit.entry.exact,
             question=subject.text,
-            asked_before=hit.question,
+            asked_before=before,
             served=origin is Origin.AUDIT,
             scope=hit.entry.scope,
-            setting=self._setting(),
+            setting=b"" if written else self._setting(),
         )
         self._evidence.note(judgement)
-        if compared.finding is Finding.WRONG and self._lately(self._evicted) < EVICTIONS_A_MINUTE:
+        if compared.finding is Finding.WRONG and stored and self._lately(self._evicted) < EVICTIONS_A_MINUTE:
             self._evicted.append(self._clock())
             await self._evict(hit.entry)
         return compared.finding

@@ -7,7 +7,8 @@ route's `max_body` the request streams on uncached, over the server's bound it i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -34,13 +35,29 @@ from gateway.core.quota import Standing
 from gateway.core.routing import decode_variables
 from gateway.engine.allowance import Allowances
 from gateway.errors import Forbidden, MethodNotAllowed, NoRoute, SemgateError
-from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Account, Caller, Client, Clients, announcing, too_many
 from gateway.fronts.intake import Intake, declared_length, has_body
 from gateway.fronts.problem import send_problem
 
 # Wishes to this cache are not the upstream's business.
 _WISHES = frozenset({b"x-cache-threshold", b"x-cache-ttl"})
+
+
+class Answering(Protocol):
+    """What answers a route's requests once they may go on: the cache around its upstream, or what stands in its place."""
+
+    @property
+    def reads_bodies(self) -> bool:
+        """Does anything there need the request's body?"""
+
+    async def serve(self, request: Request, document: Document, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whose body has been read."""
+
+    async def bypass(self, reason: Reason, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one whose body was not: it is too large, or nobody needs it."""
+
+
+Refuse: TypeAlias = Callable[[Scope, Send, SemgateError], Awaitable[None]]
 
 
 class GatedRoute(msgspec.Struct, frozen=True):
@@ -52,7 +69,7 @@ class GatedRoute(msgspec.Struct, frozen=True):
     model: Extractors
     max_body: int
     upstream_path: Callable[[bytes, dict[str, bytes]], bytes]
-    middleware: CacheMiddleware
+    middleware: Answering
 
 
 class Admitted(msgspec.Struct, gc=False):
@@ -65,7 +82,8 @@ class Admitted(msgspec.Struct, gc=False):
 
 
 class Gate:
-    """Routes in the order of the file; `intake` reads bodies, `allowances` know what clients with limits have left."""
+    """Routes in the order of the file; `intake` reads bodies, `allowances` know what clients with limits have left, `refuse`
+    tells a client what is wrong with its request in the words of the route's API."""
 
     def __init__(
         self,
@@ -75,6 +93,7 @@ class Gate:
         intake: Intake,
         allowances: Allowances,
         emit: Emit,
+        refuse: Refuse | None = None,
     ) -> None:
         self._path = path
         self._name = routes[0].name if len(routes) == 1 else ""
@@ -86,6 +105,7 @@ class Gate:
         self._intake = intake
         self._allowances = allowances
         self._emit = emit
+        self._refuse = refuse or _as_problem
         self._by_model = any(route.models for route in routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, variables: dict[str, bytes]) -> None:
@@ -101,7 +121,7 @@ class Gate:
                     await self._hold_back(caller.client, standing, scope, headers, receive)
             admitted = await self._admit(asked_at, routes, headers, caller, scope, receive, variables)
         except SemgateError as error:
-            await send_problem(send, error)
+            await self._refuse(scope, send, error)
             seconds = max(0.0, time.time() - asked_at)
             self._emit(Served(self._name, Outcome.REFUSED, seconds, error.status, client=scope.get(CALLER)))
             return
@@ -210,6 +230,10 @@ class Gate:
                 return route
         named = "a request without a model" if model is None else f"the model {str(model)[:100]!r}"
         raise NoRoute(f"no route of {self._path} takes {named}")
+
+
+async def _as_problem(_scope: Scope, send: Send, error: SemgateError) -> None:
+    await send_problem(send, error)
 
 
 def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> HeaderList:

@@ -23,12 +23,14 @@ LOOK = 0.1
 
 
 class Outlet:
-    """`followed` tells whether anybody waits behind this client, `limit` bounds the bytes that wait for it then."""
+    """`followed` tells whether anybody waits behind this client, `limit` bounds the bytes that wait for it then.
+    `direct`: what is sent is taken at once, so nothing waits here."""
 
-    def __init__(self, send: Send, followed: Callable[[], bool], limit: int) -> None:
+    def __init__(self, send: Send, followed: Callable[[], bool], limit: int, *, direct: bool = False) -> None:
         self._send = send
         self._followed = followed
         self._limit = limit
+        self._direct = direct
         self._sent = 0
         self._waiting: deque[Message] = deque()
         self._size = 0
@@ -39,6 +41,9 @@ class Outlet:
         self._given_up = False
 
     async def send(self, message: Message) -> None:
+        if self._direct:
+            await self._send(message)
+            return
         self._sent += len(message.get("body", b""))
         if self._given_up:
             return

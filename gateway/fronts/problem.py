@@ -30,7 +30,19 @@ CODES = {
 async def send_problem(send: Send, error: SemgateError, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     """Answer with the error's status; `headers` are added."""
     body = problem_body(error)
-    extra = list(headers or [])
+    extra = [*(headers or []), *told_in_headers(error)]
+    head = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": head + extra})
+    await send({"type": "http.response.body", "body": body})
+
+
+def told_in_headers(error: SemgateError) -> list[tuple[bytes, bytes]]:
+    """What HTTP says of some errors in headers of their own."""
+    extra: list[tuple[bytes, bytes]] = []
     if isinstance(error, MethodNotAllowed):
         extra.append((b"allow", ", ".join(error.allow).encode()))
     if isinstance(error, Unauthorized):
@@ -41,13 +53,7 @@ async def send_problem(send: Send, error: SemgateError, headers: list[tuple[byte
         extra.append((b"retry-after", b"%d" % error.retry_after))
     if isinstance(error, TooManyRequests) and error.limit == Limit.DOLLARS:
         extra.append((b"x-should-retry", b"false"))  # SDKs would try again in seconds what is over for days
-    head = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": error.status, "headers": head + extra})
-    await send({"type": "http.response.body", "body": body})
+    return extra
 
 
 def problem_body(error: SemgateError) -> bytes:

@@ -31,7 +31,8 @@ class Tee:
 
     `landing` begins before the last message is sent. `keep`: hold a single answer back and store it first; what cannot
     be kept, and a stream, passes at once. `stand_in`: an answer that says that the upstream failed is not passed on, but
-    this is called with its status. Afterwards `status` is the client's (0: it got no head), `failed` that of an answer which was not passed on, `ended`
+    this is called with its status. `at_end` is called once the
+    body has come to its end. Afterwards `status` is the client's (0: it got no head), `failed` that of an answer which was not passed on, `ended`
     tells whether the body came to its end, `kept` whether `keep` was called.
     """
 
@@ -45,6 +46,7 @@ class Tee:
         *,
         keep: Callable[[Recording], Awaitable[bool]] | None = None,
         stand_in: Callable[[int], Awaitable[None]] | None = None,
+        at_end: Callable[[], None] | None = None,
     ) -> None:
         self.status = 0
         self.failed = 0
@@ -57,11 +59,15 @@ class Tee:
         self._landing = landing
         self._keep = keep
         self._stand_in = stand_in
+        self._at_end = at_end
         self._held: list[Message] = []
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             await self._start(message)
+            return
+        if message["type"] != "http.response.body":
+            await self._send(message)  # an extension's: trailers, early hints
             return
         recording = self._recording
         last = not message.get("more_body", False)
@@ -74,6 +80,8 @@ class Tee:
                 self._landing.begin()
             await self._send(message)
         self.ended = last
+        if last and self._at_end is not None:
+            self._at_end()
 
     async def _start(self, message: Message) -> None:
         status, recording = message["status"], self._recording

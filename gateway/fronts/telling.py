@@ -8,10 +8,11 @@ from typing import NamedTuple
 from gateway.core.asgi import CALLER, HeaderList, Receive, Scope, Send
 from gateway.core.events import Audited, Outcome, Served
 from gateway.core.freshness import age
-from gateway.core.messages import Bypass, Cost, Hit, Miss, Reason, Refuse, Request
+from gateway.core.messages import Bypass, Cost, Hit, HitKind, Miss, Reason, Refuse, Request
 from gateway.core.ports import Emit
 from gateway.core.prices import Tariff
-from gateway.core.status import Expose, hit_headers, other_headers
+from gateway.core.status import Expose, hit_headers, other_headers, synthesis_headers
+from gateway.core.synthesis import Draft
 
 
 class Exchange(NamedTuple):
@@ -41,6 +42,34 @@ class Teller:
     def hit_headers(self, hit: Hit, now: float, *, instead: int | None = None) -> HeaderList:
         """Of a stored answer; `instead` as core.status has it."""
         return [*self._added, *hit_headers(hit, self._expose, now, instead=instead)]
+
+    def made_headers(self, draft: Draft, now: float) -> HeaderList:
+        """Of an answer that is made of kept ones."""
+        return [*self._added, *synthesis_headers(draft, self._expose, now)]
+
+    def made_for_another(self) -> HeaderList:
+        """Of such an answer to somebody else's same request."""
+        return [*self._added, *synthesis_headers(None, self._expose, 0.0)]
+
+    def made(self, exchange: Exchange, draft: Draft, outcome: Outcome) -> None:
+        """Such an answer went out, or broke off. It saved what the nearest of its material had cost, about."""
+        nearest = draft.nearest
+        cost, dollars = self._tariff.count(nearest.entry.cost) if outcome is Outcome.SYNTHESIS else (None, None)
+        self._emit(
+            Served(
+                self._route,
+                outcome,
+                time.perf_counter() - exchange.started,
+                200,
+                similarity=nearest.similarity,
+                age=age(draft.provenance.created_at, exchange.request.asked_at),
+                cost=cost,
+                scope=draft.subject.scope,
+                kind=HitKind.SYNTHESIS,
+                client=exchange.scope.get(CALLER),
+                dollars=dollars,
+            )
+        )
 
     def stored(self, exchange: Exchange, hit: Hit, outcome: Outcome) -> None:
         """A stored answer went out."""

@@ -70,6 +70,13 @@ class Metrics:
         self.verifier_cost = self._counter(
             "verifier_cost_usd", "US dollars that a judge behind an API was paid", "route", "verifier"
         )
+        self.synthesis = self._counter("synthesis", "Answers that were to be made of kept ones", "route", "result")
+        self.synthesis_tokens = self._counter(
+            "synthesis_tokens", "Tokens of the models that make answers of kept ones", "route", "model", "kind"
+        )
+        self.synthesis_cost = self._counter(
+            "synthesis_cost_usd", "US dollars of the models that make answers of kept ones", "route", "model"
+        )
         self.embedding_tokens = self._counter(
             "embedding_tokens", "Tokens that a remote embedder was paid for", "route", "embedder"
         )
@@ -89,7 +96,7 @@ class Metrics:
             "would_be_cost_saved_usd", "US dollars that shadow mode would not have spent", "route", "model"
         )
         self.judgements = self._counter(
-            "judgements", "Answers from the cache that were found right or wrong", "route", "origin", "finding"
+            "judgements", "Answers from the cache that were found right or wrong", "route", "origin", "finding", "kind"
         )
         self.not_judged = self._counter(
             "not_judged", "Answers from the cache that were to be compared and were not", "route", "origin", "reason"

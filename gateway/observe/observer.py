@@ -29,6 +29,7 @@ from gateway.core.events import (
     Served,
     Spent,
     Stage,
+    Synthesized,
     Timed,
     Trouble,
     Unjudged,
@@ -105,6 +106,8 @@ class Observer:
             case Embedded():
                 self.metrics.embedding_tokens.labels(event.route, event.embedder).inc(event.tokens)
                 self.metrics.embedding_cost.labels(event.route, event.embedder).inc(event.dollars)
+            case Synthesized():
+                self._synthesized(event)
             case Judged() | Unjudged() | Audited():
                 self._judged(event)
             case Proven():
@@ -195,6 +198,16 @@ class Observer:
         if event.dollars is not None:
             self.metrics.client_cost.labels(event.client).inc(event.dollars)
 
+    def _synthesized(self, event: Synthesized) -> None:
+        metrics, cost = self.metrics, event.cost
+        metrics.synthesis.labels(event.route, event.result.value).inc()
+        if cost is not None:
+            for kind, tokens in (("prompt", cost.prompt), ("completion", cost.completion)):
+                if tokens:
+                    metrics.synthesis_tokens.labels(event.route, cost.model, kind).inc(tokens)
+            if event.dollars is not None:
+                metrics.synthesis_cost.labels(event.route, cost.model).inc(event.dollars)
+
     def _proven(self, event: Proven) -> None:
         least = math.inf if event.least is None else event.least
         self.metrics.served_from.labels(event.route).set(least)
@@ -205,7 +218,8 @@ class Observer:
         metrics = self.metrics
         match event:
             case Judged():
-                metrics.judgements.labels(event.route, event.origin.value, event.finding.value).inc()
+                labels = event.route, event.origin.value, event.finding.value, event.kind.value
+                metrics.judgements.labels(*labels).inc()
             case Unjudged():
                 metrics.not_judged.labels(event.route, event.origin.value, event.reason.value).inc()
             case Audited():

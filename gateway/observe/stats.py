@@ -14,13 +14,20 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
 from gateway.core.events import Outcome
+from gateway.core.judgement import Origin
+from gateway.core.messages import HitKind
 
-_SPENT = ("semgate_embedding_cost_usd_total", "semgate_verifier_cost_usd_total", "semgate_audit_cost_usd_total")
+_SPENT = (
+    "semgate_embedding_cost_usd_total",
+    "semgate_verifier_cost_usd_total",
+    "semgate_audit_cost_usd_total",
+    "semgate_synthesis_cost_usd_total",
+)
 
 
 class RouteFigures(msgspec.Struct, frozen=True):
     """One route since the gateway started. `hits` by kind, `bypasses` and `not_kept` by reason; `dollars` saved, net of
-    embeddings; `would_be` hits of shadow mode by kind, `judged` by origin and finding."""
+    embeddings; `would_be` hits of shadow mode by kind, `judged` by origin and finding, `synthesis` by what became of it."""
 
     requests: int = 0
     hits: dict[str, int] = {}
@@ -36,6 +43,7 @@ class RouteFigures(msgspec.Struct, frozen=True):
     dollars: float | None = None
     would_be: dict[str, int] = {}
     judged: dict[str, dict[str, int]] = {}
+    synthesis: dict[str, int] = {}
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -109,12 +117,14 @@ def read_figures(families: Iterable[Metric]) -> Figures:
     dollars = _dollars(tables)
     would_be = tables.counts("semgate_would_be_hits_total", "kind")
     judged = _judged(tables)
+    synthesis = tables.counts("semgate_synthesis_total", "result")
     routes = (set(outcomes) | set(not_kept) | set(dollars) | set(judged)) - {""}
     return Figures(
         since=tables.value("semgate_start_time_seconds"),
         routes={
             route: RouteFigures(
-                requests=sum(outcomes[route].values()),
+                requests=sum(outcomes[route].values())
+                - outcomes[route].get(Outcome.WRITTEN, 0),  # nobody asked anything
                 hits=hits[route],
                 stale=outcomes[route].get(Outcome.STALE, 0),
                 collapsed=outcomes[route].get(Outcome.COLLAPSED, 0),
@@ -128,6 +138,7 @@ def read_figures(families: Iterable[Metric]) -> Figures:
                 dollars=dollars.get(route),
                 would_be=would_be[route],
                 judged=judged.get(route, {}),
+                synthesis=synthesis[route],
             )
             for route in sorted(routes)
         },
@@ -139,17 +150,19 @@ def read_figures(families: Iterable[Metric]) -> Figures:
 
 
 def _judged(tables: _Tables) -> dict[str, dict[str, dict[str, int]]]:
+    """By origin; what was found of synthesized answers stands apart, but for what people say."""
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for (route, origin, finding), total in tables.sums(
-        "semgate_judgements_total", "route", "origin", "finding"
-    ).items():
+    labels = "route", "origin", "finding", "kind"
+    for (route, origin, finding, kind), total in tables.sums("semgate_judgements_total", *labels).items():
         if total:
-            found.setdefault(route, {}).setdefault(origin, {})[finding] = int(total)
+            apart = kind == HitKind.SYNTHESIS and origin != Origin.FEEDBACK
+            counts = found.setdefault(route, {}).setdefault(kind if apart else origin, {})
+            counts[finding] = counts.get(finding, 0) + int(total)
     return found
 
 
 def _dollars(tables: _Tables) -> dict[str, float]:
-    """Saved less spent on embeddings, judges and audits; routes of which none is known are absent."""
+    """Saved less spent on embeddings, judges, audits and synthesis; routes of which none is known are absent."""
     found = {route: saved for (route,), saved in tables.sums("semgate_cost_saved_usd_total", "route").items()}
     for metric in _SPENT:
         for (route,), spent in tables.sums(metric, "route").items():

@@ -15,19 +15,15 @@ from gateway.config import model
 from gateway.config.model import File
 from gateway.config.preset import FilledRoute, fill
 from gateway.core.asgi import App
-from gateway.core.dialects.registry import by_name
 from gateway.core.extract import compile_extractors
-from gateway.core.freshness import AllowedWishes
-from gateway.core.jsonpath import compile_path
-from gateway.core.keys import Keyer, canonical
+from gateway.core.keys import Keyer
 from gateway.core.models import compile_model
-from gateway.core.policy import CachePolicy, KeepRule, SecondOpinion, compile_terminal
+from gateway.core.policy import CachePolicy
 from gateway.core.ports import Emit
 from gateway.core.prices import Prices, Tariff
 from gateway.core.quota import Limits
 from gateway.core.routing import Router, fill_template
 from gateway.core.status import Expose
-from gateway.core.subject import CLIENT, PUBLIC, Rule, reads_body
 from gateway.encodings import decode, encode
 from gateway.engine.cache import RouteCache
 from gateway.engine.coalesce import Coalescing
@@ -38,10 +34,12 @@ from gateway.engine.tiers import Tiers
 from gateway.engine.trial import Trial
 from gateway.fronts.asgi import CacheMiddleware
 from gateway.fronts.clients import Client, Clients
-from gateway.fronts.gate import Gate, GatedRoute
+from gateway.fronts.gate import Answering, Gate, GatedRoute
 from gateway.fronts.intake import Intake
+from gateway.fronts.langcache.problem import send_error
 from gateway.fronts.metered import Metered
 from gateway.fronts.patience import Patience
+from gateway.fronts.query import QueryFront
 from gateway.fronts.replay import Replayer
 from gateway.fronts.telling import Teller
 from gateway.proxy.app import ReverseProxy, Target
@@ -50,20 +48,30 @@ from gateway.runtime.generation import CompiledRoute, Generation
 from gateway.runtime.models import LOCAL, embedder_of, prices_of
 from gateway.runtime.parts import Lease
 from gateway.runtime.proving import proof_of, setting_of
+from gateway.runtime.querying import answer_of, form_of
 from gateway.runtime.resources import Resources
+from gateway.runtime.rules import policy_of, rule_digest, rule_of
+from gateway.runtime.serving_cache import rest_cache_of
+from gateway.runtime.synthesizing import synthesis_of
 
 
 def compile_generation(settings: File, digest: str, resources: Resources, lease: Lease, emit: Emit) -> Generation:
     """Compile all routes. Routes of one path share a gate, in the order of the file. Raises ConfigError."""
     clients, prices = clients_of(settings), prices_of(settings)
-    routes = {each.name: _compile(settings, fill(each, settings.defaults), resources, emit) for each in settings.routes}
+    routes = {
+        each.name: compile_route(settings, fill(each, settings.defaults), resources, emit) for each in settings.routes
+    }
     by_path: dict[str, list[GatedRoute]] = {}
     for compiled in routes.values():
         by_path.setdefault(compiled.settings.path, []).append(_gated(settings, compiled, resources, prices, emit))
     patience = Patience(settings.server.body_timeout)
     intake = Intake(settings.server.max_request_body, patience)
     allowances = resources.allowances
-    gates = {path: Gate(path, tuple(gated), clients, intake, allowances, emit) for path, gated in by_path.items()}
+    caches = {each.settings.path for each in routes.values() if each.settings.kind == "cache"}
+    gates = {
+        path: Gate(path, tuple(gated), clients, intake, allowances, emit, send_error if path in caches else None)
+        for path, gated in by_path.items()
+    }
     return Generation(settings, digest, time.time(), Router(gates), routes, resources, lease, patience)
 
 
@@ -85,17 +93,6 @@ def _client(settings: File, client: model.Client) -> Client:
 
 def _gated(settings: File, compiled: CompiledRoute, resources: Resources, prices: Prices, emit: Emit) -> GatedRoute:
     route = compiled.settings
-    added = [(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()]
-    tariff = Tariff(compiled.models, prices)
-    telling = resources.evidence.tally(emit) if route.mode == "shadow" else emit
-    middleware = CacheMiddleware(
-        _app(settings, compiled, resources, tariff, emit),
-        compiled.cache,
-        buffer=route.response.miss == "buffer",
-        finish=route.on_disconnect == "finish",
-        tell=Teller(route.name, Expose(route.response.expose), added, telling, tariff),
-        replayer=Replayer(encode, keeps_pace=route.response.pace == "recorded"),
-    )
     return GatedRoute(
         name=route.name,
         methods=frozenset(route.methods),
@@ -103,7 +100,35 @@ def _gated(settings: File, compiled: CompiledRoute, resources: Resources, prices
         model=compile_extractors(route.model),
         max_body=route.max_body,
         upstream_path=upstream_path_of(route),
-        middleware=middleware,
+        middleware=_answering(settings, compiled, resources, prices, emit),
+    )
+
+
+def _answering(settings: File, compiled: CompiledRoute, resources: Resources, prices: Prices, emit: Emit) -> Answering:
+    """What answers a route's requests, by its kind."""
+    route = compiled.settings
+    if route.kind == "cache":
+        return rest_cache_of(compiled, resources, emit)
+    tariff = Tariff(compiled.models, prices)
+    middleware = middleware_of(compiled, _app(settings, compiled, resources, tariff, emit), resources, tariff, emit)
+    return middleware if route.kind == "proxy" else QueryFront(middleware, form_of(compiled), route.name, emit)
+
+
+def middleware_of(
+    compiled: CompiledRoute, app: App, resources: Resources, tariff: Tariff, emit: Emit, *, lingers: bool = False
+) -> CacheMiddleware:
+    """One route's cache around what answers, which `lingers` where it does more than that."""
+    route = compiled.settings
+    added = [(name.lower().encode(), value.encode()) for name, value in route.response.headers.items()]
+    telling = resources.evidence.tally(emit) if route.mode == "shadow" else emit
+    return CacheMiddleware(
+        app,
+        compiled.cache,
+        buffer=route.response.miss == "buffer",
+        finish=route.on_disconnect == "finish",
+        tell=Teller(route.name, Expose(route.response.expose), added, telling, tariff),
+        replayer=Replayer(encode, keeps_pace=route.response.pace == "recorded"),
+        lingers=lingers,
     )
 
 
@@ -118,11 +143,16 @@ def _app(settings: File, compiled: CompiledRoute, resources: Resources, tariff: 
     return Metered(proxy, policy, compiled.rule.model, tariff, decode, resources.allowances)
 
 
-def _compile(settings: File, route: FilledRoute, resources: Resources, emit: Emit) -> CompiledRoute:
+def compile_route(
+    settings: File, route: FilledRoute, resources: Resources, emit: Emit, place: bytes | None = None
+) -> CompiledRoute:
+    """One route's rule, policy and cache. `place` stands for the upstream's name in its keys, where a program's own
+    application is that: no name of an upstream is like it."""
     rule, policy = rule_of(route), policy_of(route)
     models = tuple(compile_model(text) for text in route.models)
     namespace = settings.server.namespace.encode()
-    keyer = Keyer(resources.key, namespace, route.name.encode(), _rule_digest(route), route.upstream.encode())
+    answers = route.upstream.encode() if place is None else b"\0" + place
+    keyer = Keyer(resources.key, namespace, route.name.encode(), rule_digest(route), answers)
     if route.mode == "off":
         return CompiledRoute(route, rule, policy, keyer, models=models)
     name = embedder_of(settings, route)
@@ -158,6 +188,8 @@ def _compile(settings: File, route: FilledRoute, resources: Resources, emit: Emi
         resources.landings(route.name),
         _elsewhere(settings, route, resources),
         _trial(settings, route, policy, tiers, entries, proof, resources, emit),
+        questions=route.kind == "query",
+        synthesis=synthesis_of(route, tiers, resources),
     )
     return CompiledRoute(route, rule, policy, keyer, cache, tiers, entries, models, proof)
 
@@ -184,7 +216,12 @@ def _trial(
         return None
     return Trial(
         route.name,
-        Comparing(policy.keep.dialect, tiers, resources.judges.get(route.name)),
+        Comparing(
+            policy.keep.dialect,
+            tiers,
+            resources.judges.get(route.name),
+            answer_of(route),
+        ),
         resources.evidence.known,
         resources.purging.evict,
         emit,
@@ -194,93 +231,6 @@ def _trial(
         proof=proof,
         setting=setting_of(settings, route, policy, entries),
     )
-
-
-def rule_of(route: FilledRoute) -> Rule:
-    """How this route reads requests."""
-    scope = route.scope[0] if route.scope in ((PUBLIC,), (CLIENT,)) else compile_extractors(route.scope)
-    query, model, role = (compile_extractors(each) for each in (route.query, route.model, route.role))
-    stream, bypass, exact_if = (compile_extractors(each) for each in (route.stream, route.bypass, route.exact_if))
-    ignore, tags = tuple(compile_path(text) for text in route.vary.ignore), compile_extractors(route.tags)
-    return Rule(
-        scope=scope,
-        query=query,
-        model=model,
-        role=role,
-        stream=stream,
-        stream_default=route.stream_default,
-        bypass=bypass,
-        exact_if=exact_if,
-        ignore=ignore,
-        headers=tuple(sorted({name.lower().encode() for name in route.vary.headers})),
-        exact_only=route.match == "exact",
-        dialect=by_name(route.dialect) if route.dialect else None,
-        serves={"auto": (False, True), "single": (False,), "stream": (True,)}[route.response.hit],
-        reads_body=reads_body(scope, ignore, query, model, role, stream, bypass, exact_if, tags),
-        tags=tags,
-    )
-
-
-def _rule_digest(route: FilledRoute) -> bytes:
-    """What identifies the way a route reads requests: with another rule, entries are others."""
-    return canonical(
-        [
-            route.preset,
-            route.preset_version,
-            route.match,
-            route.scope,
-            route.query,
-            route.model,
-            route.role,
-            route.stream,
-            route.stream_default,
-            route.dialect,
-            route.bypass,
-            route.exact_if,
-            sorted(route.vary.ignore),
-            sorted(name.lower() for name in route.vary.headers),
-        ]
-    )
-
-
-def policy_of(route: FilledRoute) -> CachePolicy:
-    """What this route serves and keeps."""
-    keep, allow = route.keep, route.allow
-    statuses = {int(str(each)[0]) if str(each).endswith("xx") else int(each) for each in keep.status}
-    return CachePolicy(
-        hit=route.thresholds.hit,
-        top_k=route.top_k,
-        ttl=float(route.ttl),
-        keep=KeepRule(
-            statuses=frozenset(statuses),
-            max_body=keep.max_body,
-            require=tuple(compile_path(text) for text in keep.require),
-            reject=tuple(compile_path(text) for text in keep.reject),
-            cookies=frozenset(name.encode() for name in keep.cookies),
-            vary=frozenset(name.lower() for name in route.vary.headers),
-            dialect=by_name(route.dialect) if route.dialect else None,
-            terminal=tuple(compile_terminal(text) for text in keep.terminal),
-        ),
-        allowed=AllowedWishes(
-            cache_control=frozenset(allow.cache_control),
-            threshold_min=None if allow.threshold is None else allow.threshold.min,
-            ttl_max=None if allow.ttl is None else allow.ttl.max,
-        ),
-        prompt_tokens=compile_path(route.usage.prompt) if route.usage.prompt else None,
-        completion_tokens=compile_path(route.usage.completion) if route.usage.completion else None,
-        stale_if_error=float(route.stale_if_error or 0),
-        stale_while_revalidate=float(route.stale_while_revalidate or 0),
-        fresh_ids=route.response.fresh_ids,
-        opinion=_opinion_of(route),
-    )
-
-
-def _opinion_of(route: FilledRoute) -> SecondOpinion | None:
-    if route.verify is None:
-        return None
-    assert route.thresholds.candidate is not None
-    assert route.verify.at_least is not None
-    return SecondOpinion(route.thresholds.candidate, route.verify.at_least)
 
 
 def _targets(settings: File, name: str, resources: Resources) -> tuple[Target, ...]:

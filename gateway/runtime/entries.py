@@ -1,10 +1,12 @@
-"""The PostgreSQL entries of one route: the table of its embedder's space, chosen once that space is known.
+"""The PostgreSQL entries of one route, those put by hand among them: the table of its embedder's space, chosen once that space is known.
 
 A local model knows its space when it is loaded, a remote one when it first answered. Until then PostgreSQL is passed
 over for the route, as nothing there could be compared; the other tiers work.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from gateway.core.messages import Candidate, Entry, Source, Vector
 from gateway.embedders.queue import BoundedEmbedder
@@ -13,13 +15,14 @@ from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore
 from gateway.stores.postgres import Database
 from gateway.stores.schema import Space
+from gateway.stores.shelf_rows import ShelfRows
 
 # Routes that match exact words only share one table without vectors.
 EXACT = Space("exact", None)
 
 
 class RouteEntries:
-    """An EntryStore. `embedder` is None for routes that match exact words only."""
+    """An EntryStore and a ShelfStore. `embedder` is None for routes that match exact words only."""
 
     source = Source.POSTGRES
 
@@ -51,6 +54,14 @@ class RouteEntries:
     ) -> list[Candidate]:
         store = self._store or self._choose()
         return await store.nearest(partition, vector, k, load_at, now, questions=questions)
+
+    async def same_words(self, words: bytes, labels: Sequence[bytes], k: int, now: float) -> list[Entry]:
+        return await self._shelf().same_words(words, labels, k, now)
+
+    async def nearest_labelled(
+        self, partition: bytes, vector: Vector, labels: Sequence[bytes], k: int, load_at: float, now: float
+    ) -> list[Candidate]:
+        return await self._shelf().nearest(partition, vector, labels, k, load_at, now)
 
     async def fetch(self, entry_id: str, now: float) -> Entry | None:
         return await (self._store or self._choose()).fetch(entry_id, now)
@@ -91,6 +102,9 @@ class RouteEntries:
             raise StoreError("postgres: which table is not known yet: the embedder has not answered so far")
         self._space = Space(identity, dimensions)
         return self._space
+
+    def _shelf(self) -> ShelfRows:
+        return ShelfRows(self._database, self.known_space(), self._codec)
 
     def _in(self, space: Space) -> PgVectorStore:
         return PgVectorStore(self._database, space, self._codec, namespace=self._namespace)

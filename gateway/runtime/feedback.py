@@ -18,6 +18,7 @@ from gateway.core.messages import Entry, HitKind, Request
 from gateway.core.purges import Purge
 from gateway.core.quota import Limit
 from gateway.core.subject import read_scope, scopes_named
+from gateway.core.synthesis import judged_under
 from gateway.errors import StoreError, TooManyRequests
 from gateway.fronts.admin.judged import FeedbackOrder, FeedbackResult
 from gateway.fronts.clients import Caller
@@ -107,7 +108,7 @@ def _judgement(
     route: CompiledRoute | None, entry: Entry, before: str | None, order: FeedbackOrder, caller: Caller | None
 ) -> Judgement:
     """Without a question the word is on the entry's own ones: those of an exact hit, or of who did not say."""
-    exact, kind = entry.exact, HitKind.EXACT
+    exact, kind = entry.exact, HitKind.SYNTHESIS if entry.synthesized else HitKind.EXACT
     if order.question is not None and order.question != before and route is not None:
         exact = route.keyer.exact(entry.partition, [order.question.encode()])
         kind = HitKind.SEMANTIC if route.policy.opinion is None else HitKind.VERIFIED
@@ -122,7 +123,7 @@ def _judgement(
         score=None,
         entry=entry.id,
         exact=exact,
-        other=entry.exact,
+        other=judged_under(entry.exact) if entry.synthesized else entry.exact,
         question=order.question if order.question is not None else before,
         asked_before=before,
         served=True,

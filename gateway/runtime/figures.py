@@ -60,6 +60,7 @@ def _route(all_figures: Figures, name: str, total: Total | None, proof: str | No
         proof=proof,
         would_be=figures.would_be,
         judged=figures.judged,
+        synthesis=figures.synthesis,
     )
 
 

@@ -14,7 +14,8 @@ import msgspec
 
 from gateway.config.units import LONGEST
 from gateway.core.keys import DIGEST_SIZE
-from gateway.core.messages import Cost, Entry, Form, Vector
+from gateway.core.messages import Cost, Entry, Form, Shelfmark, Vector
+from gateway.core.shelving import MOST_ATTRIBUTES, unfit
 from gateway.core.status import replayable
 from gateway.core.tags import all_tags
 from gateway.proxy.headers import CONTROL
@@ -22,7 +23,15 @@ from gateway.stores.catalog import Whole
 from gateway.stores.schema import Space
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Mark(msgspec.Struct, frozen=True):
+    """What an entry that was put by hand is found by; digests in hexadecimal."""
+
+    words: str
+    attributes: dict[str, str]
+    labels: list[str]
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     """What belongs to the entry alone. `keys` is the fingerprint; bytes are hexadecimal, the vector base64 of
     little-endian float32 in its `space` (empty: there is none). `encoding` as in the admin API's entries."""
 
@@ -44,6 +53,7 @@ class Stored(msgspec.Struct, frozen=True):
     usage_asked: bool
     space: str
     vector: str
+    mark: Mark | None = None
 
 
 class ExportedLine(msgspec.Struct, frozen=True):
@@ -89,6 +99,7 @@ def write_line(whole: Whole, keys: str) -> bytes:
         usage_asked=entry.usage_asked,
         space=whole.space.identity,
         vector=base64.b64encode(whole.vector or b"").decode(),
+        mark=None if entry.mark is None else _write_mark(entry.mark),
     )
     line = ExportedLine(entry.route, listed.question, list(entry.tags), entry.created_at, entry.expires_at, stored)
     return msgspec.json.encode(line) + b"\n"
@@ -122,9 +133,12 @@ def read_line(text: bytes) -> Read:
             compressed=stored.compressed,
             usage_asked=stored.usage_asked,
             tags=tuple(line.tags),
+            mark=None if stored.mark is None else _read_mark(stored.mark),
         )
     except (binascii.Error, UnicodeEncodeError, ValueError) as error:
         raise ValueError(f"what is stored cannot be read: {error}") from None
+    if entry.mark is not None:
+        digests += [entry.mark.words, *entry.mark.labels]
     if any(len(digest) != DIGEST_SIZE for digest in digests):
         raise ValueError("what is stored cannot be read: digests have 64 hexadecimal digits")
     wrong = _wrong_with(entry)
@@ -145,7 +159,19 @@ def _wrong_with(entry: Entry) -> str:
         return "its tokens are below 0"
     if all_tags(entry.tags, ()) is None:
         return "its tags are too many or too long"
-    return ""
+    if entry.mark is not None and len(entry.mark.labels) > MOST_ATTRIBUTES + 1:
+        return "its labels are too many"
+    return "" if entry.mark is None else unfit(dict(entry.mark.attributes))
+
+
+def _write_mark(mark: Shelfmark) -> Mark:
+    return Mark(mark.words.hex(), dict(mark.attributes), [label.hex() for label in mark.labels])
+
+
+def _read_mark(mark: Mark) -> Shelfmark:
+    """Raises ValueError."""
+    labels = tuple(bytes.fromhex(label) for label in mark.labels)
+    return Shelfmark(bytes.fromhex(mark.words), tuple(sorted(mark.attributes.items())), labels)
 
 
 def as_text(body: bytes) -> tuple[str, str]:

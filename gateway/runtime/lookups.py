@@ -133,8 +133,21 @@ async def _look_for_text(
         return LookupAnswer("hit", None, candidates, subject, _steps(trace.steps))
     if near_enough:
         return LookupAnswer("miss", Reason.UNPROVEN, candidates, subject, _steps(trace.steps))
+    _tell_synthesis(policy, near, trace)
     reason = Reason.UNVERIFIED if judged else Reason.BELOW_THRESHOLD if near else Reason.NO_CANDIDATE
     return LookupAnswer("miss", reason, candidates, subject, _steps(trace.steps))
+
+
+def _tell_synthesis(policy: CachePolicy, near: Sequence[Near], trace: Trace) -> None:
+    """Would an answer be made of what is near, were the request equal in all but its words?"""
+    if policy.synthesis is None:
+        return
+    least = policy.synthesis.least
+    count = min(policy.synthesis.most, sum(each.similarity >= least for each in near))
+    told = (
+        f"an answer would be made of {count} of these" if count else "none of these is near enough to make an answer of"
+    )
+    trace.step(Stage.SYNTHESIS, f"{told}, at {least:g} or above")
 
 
 async def _denied(route: CompiledRoute, text: str, vector: Vector | None, trace: Trace) -> tuple[str, Reason] | None:

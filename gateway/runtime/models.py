@@ -40,7 +40,13 @@ def _adapter(settings: model.Embedder, on_tokens: OnTokens) -> Adapter:
         case model.SentenceTransformersEmbedder():
             from gateway.embedders.sentence_transformers import SentenceTransformersEmbedder
 
-            return SentenceTransformersEmbedder(model=settings.model, device=settings.device, window=settings.window)
+            return SentenceTransformersEmbedder(
+                model=settings.model,
+                device=settings.device,
+                window=settings.window,
+                prompt=settings.prompt,
+                dimensions=settings.dimensions,
+            )
         case model.OpenAIEmbedder() | model.VoyageEmbedder() | model.CohereEmbedder():
             return _remote(settings)(
                 model=settings.model,

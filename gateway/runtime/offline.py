@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -23,8 +23,9 @@ from gateway.core.policy import CachePolicy, accepted, threshold
 from gateway.core.ports import Embedder, Verifier
 from gateway.engine.opinions import SAME_WORDS
 from gateway.errors import CacheTrouble, TextUnfit
-from gateway.runtime.compile import policy_of
 from gateway.runtime.models import make_embedder, prices_of
+from gateway.runtime.offline_denials import OfflineDenials, lists_of
+from gateway.runtime.rules import policy_of
 from gateway.runtime.verifying import Around, Opened, make_verifier
 
 S = TypeVar("S")
@@ -40,12 +41,14 @@ DECIMALS = 6
 
 
 class OfflineRoute(msgspec.Struct, frozen=True):
-    """An opened route. `verifier` is None where it asks for no second opinion; `tell` hears why there is a pause."""
+    """An opened route. `verifier` is None where it asks for no second opinion, `denials` where nothing is denied; `tell` hears
+    why there is a pause."""
 
     policy: CachePolicy
     embedder: Embedder
     verifier: Verifier | None
     tell: Callable[[str], None]
+    denials: OfflineDenials | None = None
 
     async def vectors(self, texts: Sequence[str], moved: Callable[[int], None]) -> list[Floats | None]:
         """A unit vector for each; None for a text that is looked up by its exact words only. `moved` is told how many are
@@ -70,20 +73,34 @@ class OfflineRoute(msgspec.Struct, frozen=True):
         verifier, also where the texts are too far apart for the route to ask. Raises CacheTrouble."""
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         vectors = dict(zip(texts, await self.vectors(texts, moved), strict=True))
+        denied = await self.denied(vectors)
 
         async def judged(pair: tuple[str, str]) -> Judged:
             asked, question = pair
+            free = denied.isdisjoint(pair)  # an answer to a denied question is never kept
             if asked == question:
-                return Judged(1.0, None if self.verifier is None else SAME_WORDS, same=True, served=True)
+                score = None if self.verifier is None else SAME_WORDS
+                return Judged(1.0, score, same=True, served=free, denied=not free)
             similarity = _similarity(vectors[asked], vectors[question])
             if similarity is None:
-                return Judged(None, None, same=False, served=False)
+                return Judged(None, None, same=False, served=False, denied=not free)
             score = None
             if self.verifier is not None:
                 (score,) = await self.scores(question, [Near(asked, similarity)])
-            return Judged(similarity, score, same=False, served=serves(self.policy, similarity, score))
+            served = free and serves(self.policy, similarity, score)
+            return Judged(similarity, score, same=False, served=served, denied=not free)
 
         return await _some_at_once(pairs, judged, moved)
+
+    async def denied(self, vectors: Mapping[str, Floats | None]) -> frozenset[str]:
+        """Those of these texts that are denied. Raises VerifierError."""
+        if self.denials is None:
+            return frozenset()
+        found = set[str]()
+        for text, vector in vectors.items():
+            if await self.denials.denies(text, None if vector is None else vector.astype("<f4").tobytes()):
+                found.add(text)
+        return frozenset(found)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         for pause in PAUSES:
@@ -99,12 +116,13 @@ class OfflineRoute(msgspec.Struct, frozen=True):
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
     """One pair. `similarity` is None where a text has no vector, `score` also where there is no verifier; `same`: the very
-    same words, which are served whatever the thresholds."""
+    same words, which are served whatever the thresholds; `denied`: one of its texts is, and so it is never served."""
 
     similarity: float | None
     score: float | None
     same: bool
     served: bool
+    denied: bool = False
 
 
 def serves(policy: CachePolicy, similarity: float, score: float | None) -> bool:
@@ -130,7 +148,12 @@ async def open_route(settings: File, route: FilledRoute, tell: Callable[[str], N
             verifier = make_verifier(settings.verifiers.get(route.verify.by), Around(prices_of(settings)))
             stack.push_async_callback(verifier.close)
             await verifier.open()
-        yield OfflineRoute(policy_of(route), embedder, verifier, tell)
+        opened = OfflineRoute(policy_of(route), embedder, verifier, tell)
+        lists = await lists_of(settings, route.name, embedder, tell)
+        if lists:
+            score = None if verifier is None else opened.scores
+            opened = msgspec.structs.replace(opened, denials=OfflineDenials(opened.policy, lists, score))
+        yield opened
 
 
 def _similarity(one: Floats | None, other: Floats | None) -> float | None:

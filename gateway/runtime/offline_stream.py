@@ -6,7 +6,7 @@ found once, so that the same log can be played again at many thresholds; opinion
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 import msgspec
@@ -35,7 +35,7 @@ class Question(msgspec.Struct, frozen=True, gc=False):
 class Played(msgspec.Struct, frozen=True):
     """What became of a log. `hits` are `right` (the entry was asked for by a question of the same cluster) or `wrong`; the
     rest are `misses`, of which `missed` are those where an entry of the same cluster was there. `same_words` of the hits
-    are repeats, which no threshold decides. `pairs` counts the others with each pair of texts once, and `wrong_pairs` the
+    are repeats, which no threshold decides; `denied` of the misses are questions that the cache has no part in. `pairs` counts the others with each pair of texts once, and `wrong_pairs` the
     wrong ones of these: what was met before proves nothing new.
     """
 
@@ -48,6 +48,7 @@ class Played(msgspec.Struct, frozen=True):
     same_words: int
     pairs: int
     wrong_pairs: int
+    denied: int = 0
 
 
 class _Neighbours(NamedTuple):
@@ -63,10 +64,15 @@ class Log:
     """A log made ready to be played: as the numbers of its texts, with their neighbours."""
 
     def __init__(
-        self, route: OfflineRoute, questions: Sequence[Question], vectors: Sequence[Floats | None], least: float
+        self,
+        route: OfflineRoute,
+        questions: Sequence[Question],
+        vectors: Sequence[Floats | None],
+        least: float,
+        denied: Set[str] = frozenset(),
     ) -> None:
-        """`vectors` of the texts that `texts_of` lists; `least`: the lowest similarity that any play will look at. Raises
-        InvalidOrder where too many questions are that similar."""
+        """`vectors` of the texts that `texts_of` lists; `least`: the lowest similarity that any play will look at; `denied`
+        texts are neither looked up nor kept. Raises InvalidOrder where too many questions are that similar."""
         self._route = route
         self._texts = texts_of(questions)
         numbers = {key: number for number, key in enumerate(self._texts)}
@@ -75,6 +81,7 @@ class Log:
             (numbers[each.scope, each.text], clusters.setdefault(each.cluster, len(clusters))) for each in questions
         ]
         self._scopes = [scope for scope, _ in self._texts]
+        self._denied = frozenset(number for number, (_, text) in enumerate(self._texts) if text in denied)
         self._neighbours = _find_neighbours(self._scopes, vectors, least)
         self._scores: dict[tuple[int, int], float] = {}
 
@@ -85,7 +92,11 @@ class Log:
         same_words = right = missed = 0
         hits = 0
         pairs: dict[tuple[int, int], bool] = {}
+        denied = 0
         for text, cluster in self._requests:
+            if text in self._denied:
+                denied += 1
+                continue
             entry = text if text in kept else await self._served(policy, text, kept)
             if entry is None:
                 missed += (self._scopes[text], cluster) in answered
@@ -110,6 +121,7 @@ class Log:
             same_words=same_words,
             pairs=len(pairs),
             wrong_pairs=sum(not is_right for is_right in pairs.values()),
+            denied=denied,
         )
 
     async def _served(self, policy: CachePolicy, text: int, kept: dict[int, int]) -> int | None:
@@ -164,7 +176,8 @@ async def make_log(
         raise InvalidOrder(f"more than {MOST_QUESTIONS:,} questions: take a part of them")
     words = list(dict.fromkeys(each.text for each in questions))
     vectors = dict(zip(words, await route.vectors(words, moved), strict=True))
-    return Log(route, questions, [vectors[text] for _, text in texts_of(questions)], least)
+    denied = await route.denied(vectors)
+    return Log(route, questions, [vectors[text] for _, text in texts_of(questions)], least, denied)
 
 
 def _find_neighbours(scopes: Sequence[str], vectors: Sequence[Floats | None], least: float) -> _Neighbours:

@@ -109,6 +109,8 @@ class RunningOperations:
             form=whole.form,
             last_used=whole.last_used,
             asked_at=whole.asked_at,
+            synthesized=entry is not None and entry.synthesized,
+            attributes={} if entry is None or entry.mark is None else dict(entry.mark.attributes),
         )
 
     async def remove(self, entry_id: str) -> bool:
@@ -135,12 +137,13 @@ class RunningOperations:
         return await spare(self._gateway.current, denied_id, question)
 
     async def export(self, route: str | None) -> AsyncIterator[bytes]:
-        """Entries that do not open with this gateway's key, and those of routes that are gone, would be of no use."""
+        """Entries that do not open with this gateway's key, and those of routes that are gone, would be of no use; what was
+        made of other entries would pass for an upstream's answer where it is read."""
         self._check_route(route)
         routes = self._gateway.current.routes
         async for whole in self._catalog.export(route):
             made_by = routes.get(whole.listed.route)
-            if whole.entry is not None and made_by is not None:
+            if whole.entry is not None and made_by is not None and not whole.entry.synthesized:
                 yield write_line(whole, made_by.keyer.fingerprint.hex())
 
     async def import_lines(self, lines: bytes, *, route: str | None) -> Imported:

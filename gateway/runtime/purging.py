@@ -24,13 +24,14 @@ from gateway.stores.memory import MemoryStore
 from gateway.stores.postgres import Database
 from gateway.stores.purge_log import PurgeLog
 from gateway.stores.redis import RedisStore
+from gateway.stores.shelf_removal import ShelfRemoval
 
 # How long the start waits to hear what was purged before; without an answer it is heard as soon as there is one.
 LOADING_SECONDS = 5.0
 
 
 class Purging:
-    """`log` is for whoever purges, `purges` for look-ups."""
+    """`log` is for whoever purges, `purges` for look-ups, `shelves` for programs that remove what they put by hand."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Purging:
         self.purges = purges
         self._evidence = evidence
         self.log = PurgeLog(database, namespace=namespace, heard=self._hear, on_removed=self._let_go)
+        self.shelves = ShelfRemoval(database, self.log, namespace=namespace, on_removed=self._let_go)
         self._memory = memory
         self._redis = redis
         self._emit = emit

@@ -37,6 +37,7 @@ from gateway.runtime.models import embedder_of, make_embedder
 from gateway.runtime.parts import Lease, Made, hashable, trouble_of
 from gateway.runtime.purging import Purging
 from gateway.runtime.sources import make_source
+from gateway.runtime.synthesizing import make_writer, part_of, synthesizes
 from gateway.runtime.verifying import Opened, judges_of, timeout_of, verifier_key, verifier_part, verifiers_of
 from gateway.stores.catalog import Catalog
 from gateway.stores.codec import Codec
@@ -53,6 +54,7 @@ from gateway.stores.redis_counters import RedisCounters
 from gateway.stores.redis_locks import RedisLocks
 from gateway.stores.sweeper import RouteLimits
 from gateway.stores.upkeep import Upkeep
+from gateway.synthesis.writer import UpstreamWriter
 
 # How long `/-/ready` waits for a part; a first use may take longer than a look-up's budget.
 PING_SECONDS = 2.0
@@ -106,6 +108,7 @@ class Resources:
         self.places = lease.take(("places", stores.pending), lambda: Made(Places(stores.pending)))
         self.introducer = Introducer(settings.server.trusted_proxies, settings.server.forwarded)
         self.sources = {name: self._take_source(name, upstream) for name, upstream in settings.upstreams.items()}
+        self.writers = {route.name: self._take_writer(route) for route in settings.routes if synthesizes(route)}
         self._take_upkeep(limits)
         self.evidence = self._take_evidence(readable)
         self.purging = self._take_purging(stores)
@@ -229,6 +232,17 @@ class Resources:
 
         # Where else a request may go is the routes' business: the connections are the same.
         return self._lease.take((f"upstreams.{name}", hashable(msgspec.structs.replace(settings, fallback=()))), make)
+
+    def _take_writer(self, route: model.Route) -> tuple[UpstreamWriter, Guard]:
+        """What it has cost counts on over a reload, and so do its troubles."""
+        assert route.synthesis is not None
+        name = route.synthesis.upstream
+        upstream = msgspec.structs.replace(self._settings.upstreams[name], fallback=())
+        prices = tuple((pattern, hashable(price)) for pattern, price in self._settings.prices.items())
+        key = (hashable(route.synthesis), name, hashable(upstream), prices)
+        make = partial(make_writer, self._settings, route, self.sources[name], self._emit)
+        part = part_of(route)
+        return self._lease.take((part, key), lambda: Made(make())), self._guard(part, route.synthesis.first_token, key)
 
     def _take_upkeep(self, limits: Limits) -> None:
         namespace, promote_at = self._settings.server.namespace, self._settings.stores.postgres.hnsw.promote_at

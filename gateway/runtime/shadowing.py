@@ -16,6 +16,7 @@ from gateway.config.units import parse_duration
 from gateway.core.comparison import STATED_ERROR, Stated
 from gateway.core.evidence import wilson
 from gateway.core.judgement import CLIENT, Finding, Judgement, Origin, Tally, TallyKey
+from gateway.core.messages import HitKind
 from gateway.errors import InvalidOrder
 from gateway.fronts.admin.judged import (
     Band,
@@ -106,7 +107,9 @@ def _names(modes: Mapping[str, str], counts: Iterable[Count], tallies: Iterable[
 
 def _of_route(name: str, mode: str, counts: list[Count], tallies: Mapping[TallyKey, Tally]) -> ShadowRoute:
     mine = [each for each in counts if each.route == name]
-    sampled = [each for each in mine if each.origin != Origin.FEEDBACK]
+    drawn = [each for each in mine if each.origin != Origin.FEEDBACK]
+    sampled = [each for each in drawn if each.kind != HitKind.SYNTHESIS]
+    written = [each for each in drawn if each.kind == HitKind.SYNTHESIS]
     by_kind = {key.kind: tally for key, tally in tallies.items() if key.route == name}
     hits = {kind: tally for kind, tally in sorted(by_kind.items()) if kind}
     return ShadowRoute(
@@ -121,6 +124,7 @@ def _of_route(name: str, mode: str, counts: list[Count], tallies: Mapping[TallyK
         scores=_bands(sampled, lambda each: each.score, SCORES),
         how=_grouped(sampled, lambda each: each.how),
         told=_told(each for each in mine if each.origin == Origin.FEEDBACK),
+        synthesized=_sum(written) if written else None,
     )
 
 

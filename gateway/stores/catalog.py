@@ -33,7 +33,6 @@ EXPORTED_AT_ONCE = 50
 EXPORTED_BYTES = 8 << 20
 # Of a scope's questions, whatever their partition, so many are compared with a text.
 MOST_COMPARED = 20_000
-SECONDS = "60s"
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -152,8 +151,7 @@ class Catalog:
         for space, table in await self._database.all_tables():
             rows = covered(selection, self._namespace, space, table)
             if rows is not None:
-                async with self._database.transaction() as connection:
-                    await connection.execute(f"SET LOCAL statement_timeout = '{SECONDS}'")
+                async with self._database.report() as connection:
                     total += await count(connection, rows, now)
         return total
 
@@ -204,8 +202,7 @@ class Catalog:
         return await store.put_new(entry, question, vector)
 
     async def _read(self, statement: str, values: list[Value]) -> list[asyncpg.Record]:
-        async with self._database.transaction() as connection:
-            await connection.execute(f"SET LOCAL statement_timeout = '{SECONDS}'")
+        async with self._database.report() as connection:
             return await connection.fetch(statement, *values)
 
     def _listed(self, row: asyncpg.Record) -> Listed:

@@ -16,7 +16,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.core.messages import Cost, Entry, Form, Headers
+from gateway.core.messages import Cost, Entry, Form, Headers, Shelfmark
 
 READABLE = 0x01
 SEALED = 0x02
@@ -40,6 +40,8 @@ class Head(msgspec.Struct, frozen=True, array_like=True, gc=False):
     compressed: bool = False
     usage_asked: bool = False
     tags: tuple[str, ...] = ()
+    mark: Shelfmark | None = None
+    synthesized: bool = False
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -63,6 +65,8 @@ class _Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
     compressed: bool = False
     usage_asked: bool = False
     tags: tuple[str, ...] = ()
+    mark: Shelfmark | None = None
+    synthesized: bool = False
 
 
 class Columns(NamedTuple):
@@ -106,6 +110,8 @@ class Codec:
             entry.compressed,
             entry.usage_asked,
             entry.tags,
+            entry.mark,
+            entry.synthesized,
         )
         return self._close(_encode(record), ENTRY, entry.exact)
 
@@ -139,6 +145,8 @@ class Codec:
             compressed=record.compressed,
             usage_asked=record.usage_asked,
             tags=record.tags,
+            mark=record.mark,
+            synthesized=record.synthesized,
         )
 
     def to_columns(self, entry: Entry) -> Columns:
@@ -152,6 +160,8 @@ class Codec:
             entry.compressed,
             entry.usage_asked,
             entry.tags,
+            entry.mark,
+            entry.synthesized,
         )
         return Columns(self._close(_encode(head), HEAD, entry.exact), self._close(entry.body, BODY, entry.exact))
 

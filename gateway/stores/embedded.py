@@ -4,14 +4,20 @@ Who uses it is known by kernel locks, not by a list of pids: each user holds a s
 `kill -9` lets go of it, so there is never a stale user to count. Starting and stopping happen under `postgres.lock`;
 whoever leaves last (gets `postgres.users` exclusively) stops the server. A server that outlived its gateway is found by
 its `postmaster.pid` and taken over. How a server process is made and watched is in `postmaster`.
+
+A lock belongs to an open file, which a fork would share: so a child closes the files that it inherited, and takes a share
+of its own when it starts.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import threading
 import time
+import weakref
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +47,8 @@ class EmbeddedPostgres:
         self.opened_up: list[Path] = []
         self._share: int | None = None
         self._process: postmaster.Process | None = None
+        watch_forks()
+        _all.add(self)
 
     def start(self) -> str:
         """The server's URL, once it answers. Raises ConfigError for a data folder that cannot be used, and StoreError
@@ -74,9 +82,16 @@ class EmbeddedPostgres:
                     self._process.leave_running()
                 return
             finally:
-                os.close(share)
+                _close_lock(share)
             postmaster.shut_down(self._pgdata, STOP_TIMEOUT)
             self._let_go_of_process()
+
+    def _leave_to_parent(self) -> None:
+        """In the child of a fork: the share and the server process are the parent's."""
+        self._share = None
+        if self._process is not None:
+            self._process.leave_running()
+            self._process = None
 
     def _let_go_of_process(self) -> None:
         if self._process is not None:
@@ -102,11 +117,43 @@ class EmbeddedPostgres:
                     time.sleep(0.01)
             yield
         finally:
-            os.close(lock)
+            _close_lock(lock)
+
+
+_all: weakref.WeakSet[EmbeddedPostgres] = weakref.WeakSet()
+_locks: set[int] = set()
+"""File descriptors of locks, held or not. None may be open without being in here while the process is forked."""
+_opening = threading.Lock()
 
 
 def _open_lock(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        with _opening:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            _locks.add(lock)
     except OSError as error:
         raise ConfigError(f"server.data_dir: {path.parent} cannot be written: {error.strerror}") from error
+    return lock
+
+
+def _close_lock(lock: int) -> None:
+    with _opening:
+        if lock in _locks:  # else it was closed after a fork
+            _locks.remove(lock)
+            os.close(lock)
+
+
+def _in_child() -> None:
+    for lock in _locks:
+        os.close(lock)
+    _locks.clear()
+    for each in _all:
+        each._leave_to_parent()
+    _opening.release()
+
+
+@cache
+def watch_forks() -> None:
+    """From now on children of a fork let go of what is their parent's. Hooks that are to be called before a fork while
+    servers may still start must be registered after this."""
+    os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_in_child)

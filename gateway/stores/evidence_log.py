@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     import asyncpg
 
     from gateway.stores.codec import Codec
-    from gateway.stores.postgres import Database
+    from gateway.stores.postgres import Database, Value
 
 READ_AT_ONCE = 500
-SECONDS = "60s"
 
 
 class Count(NamedTuple):
@@ -49,8 +48,8 @@ class EvidenceLog:
         self, route: str | None, since: float, similarities: list[float], scores: list[float]
     ) -> list[Count]:
         """Of one route or all, since then (Unix seconds), by bands between these bounds (ascending). Raises StoreError."""
-        async with self._database.transaction() as connection:
-            await connection.execute(f"SET LOCAL enable_seqscan = on; SET LOCAL statement_timeout = '{SECONDS}'")
+        async with self._database.report() as connection:
+            await connection.execute("SET LOCAL enable_seqscan = on")
             rows = await connection.fetch(
                 """
                 SELECT route, origin, finding, how, kind, width_bucket(similarity, $4::float8[]) AS similarity,
@@ -66,7 +65,7 @@ class EvidenceLog:
         """All judgements since then (Unix seconds) with their words, where they open. Raises StoreError."""
         after = 0
         while True:
-            rows = await self._database.fetch(
+            rows = await self._read(
                 f"SELECT number, {COLUMNS}, question, asked_before FROM semgate.judgements WHERE namespace = $1 AND number > $2 "
                 f"AND at >= $3 AND ($4::text IS NULL OR route = $4) ORDER BY number LIMIT {READ_AT_ONCE}",
                 self._namespace,
@@ -84,7 +83,7 @@ class EvidenceLog:
 
     async def tallies(self, route: str | None, since: float) -> dict[TallyKey, Tally]:
         """Of whole hours that had not ended then (Unix seconds), as of hour 0. Raises StoreError."""
-        rows = await self._database.fetch(
+        rows = await self._read(
             """
             SELECT route, kind, sum(requests)::bigint AS requests, sum(prompt)::bigint AS prompt,
                 sum(completion)::bigint AS completion, sum(priced)::bigint AS priced, sum(dollars) AS dollars
@@ -101,6 +100,10 @@ class EvidenceLog:
             )
             for row in rows
         }
+
+    async def _read(self, statement: str, *values: Value) -> list[asyncpg.Record]:
+        async with self._database.report() as connection:
+            return await connection.fetch(statement, *values)
 
     def _with_words(self, judgement: Judgement, row: asyncpg.Record) -> Judgement:
         question, before = row["question"], row["asked_before"]

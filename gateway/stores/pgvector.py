@@ -81,13 +81,7 @@ class PgVectorStore:
         if partition in self._database.graphs.get(self._space, ()):
             statement = nearest_in_graph(await self._database.table(self._space), partition)
         rows = await self._database.fetch(statement, partition, vector, k, now, load_at, questions)
-        return [self._candidate(row) for row in rows]
-
-    def _candidate(self, row: asyncpg.Record) -> Candidate:
-        entry = read_entry(self._codec, row) if row["head"] is not None else None
-        closed = row["question"]
-        question = None if closed is None else self._codec.open_question(closed, row["exact"])
-        return Candidate(row["id"], row["similarity"], entry, row["exact"], question)
+        return [read_candidate(self._codec, row) for row in rows]
 
     async def put(self, entry: Entry) -> None:
         """As `keep`, without question and vector: found by its exact key only."""
@@ -121,6 +115,8 @@ class PgVectorStore:
             entry.form.value,
             entry.expires_at + entry.stale,
             list(entry.tags),
+            None if entry.mark is None else entry.mark.words,
+            [] if entry.mark is None else [entry.mark.words, *entry.mark.labels],
         )
         if self._space.dimensions is not None:
             values += (vector,)
@@ -171,7 +167,17 @@ def read_entry(codec: Codec, row: asyncpg.Record) -> Entry | None:
         compressed=head.compressed,
         usage_asked=head.usage_asked,
         tags=head.tags,
+        mark=head.mark,
+        synthesized=head.synthesized,
     )
+
+
+def read_candidate(codec: Codec, row: asyncpg.Record) -> Candidate:
+    """The candidate in a row of a `ranked` search."""
+    entry = read_entry(codec, row) if row["head"] is not None else None
+    closed = row["question"]
+    question = None if closed is None else codec.open_question(closed, row["exact"])
+    return Candidate(row["id"], row["similarity"], entry, row["exact"], question)
 
 
 def statements_for(table: Table) -> Statements:
@@ -214,14 +220,14 @@ def _put_new(table: Table) -> str:
 
 def _put_entry(table: Table, values: str, source: str = "") -> str:
     embeds = table.dimensions is not None
-    listed = f"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14, $16{', $17' if embeds else ''}"
+    listed = f"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14, $16, $17, $18{', $19' if embeds else ''}"
     return f"""
         INSERT INTO {table.entries} (exact, id, namespace, route, scope, partition, question, head, body,
-            asked_at, created_at, expires_at, form, tags{", embedding" if embeds else ""})
+            asked_at, created_at, expires_at, form, tags, words, labels{", embedding" if embeds else ""})
         {values} {listed if source else f"({listed})"} {source}
         ON CONFLICT (exact) DO UPDATE SET (id, namespace, route, scope, partition, question, head, body,
-            asked_at, created_at, expires_at, form, tags{", embedding, promoted" if embeds else ""})
-        = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14, $16{", $17, false" if embeds else ""})
+            asked_at, created_at, expires_at, form, tags, words, labels{", embedding, promoted" if embeds else ""})
+        = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $14, $16, $17, $18{", $19, false" if embeds else ""})
         """
 
 
@@ -230,8 +236,8 @@ def nearest_in_graph(table: Table, partition: bytes) -> str:
     """For a partition that has a graph, or had one when last heard: `ready` says whether it counts now. If it does,
     the graph is asked for what is in it and the rest is scanned; if not, all rows are scanned."""
     ready = f"EXISTS (SELECT FROM semgate.promoted WHERE space = {table.space} AND partition = $1)"
-    columns, order = _columns_and_order(table)
-    return _ranked(
+    columns, order = columns_and_order(table)
+    return ranked(
         f"""
         WITH graph AS MATERIALIZED (SELECT {ready} AS ready), near AS (
             (SELECT {columns} FROM {table.entries}
@@ -245,8 +251,8 @@ def nearest_in_graph(table: Table, partition: bytes) -> str:
 
 
 def _nearest(table: Table) -> str:
-    columns, order = _columns_and_order(table)
-    return _ranked(
+    columns, order = columns_and_order(table)
+    return ranked(
         f"""
         WITH near AS (
             SELECT {columns} FROM {table.entries}
@@ -255,12 +261,13 @@ def _nearest(table: Table) -> str:
     )
 
 
-def _columns_and_order(table: Table) -> tuple[str, str]:
+def columns_and_order(table: Table) -> tuple[str, str]:
+    """$2 vector, $3 how many."""
     distance = f"embedding {table.distance} $2"
     return f"{ROW}, question, {distance} AS distance", f"ORDER BY {distance} LIMIT $3"
 
 
-def _ranked(near: str) -> str:
+def ranked(near: str) -> str:
     """$1 partition, $2 vector, $3 how many, $4 now, $5 similarity from which the first brings its answer and, with $6, all
     bring their questions."""
     brings = "nth = 1 AND similarity >= $5"

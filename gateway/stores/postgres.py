@@ -14,23 +14,26 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
-import numpy as np
 
 from gateway.errors import StoreError
 from gateway.stores import schema
 from gateway.stores.leases import Leases
 from gateway.stores.notes import Notes
+from gateway.stores.postgres_connection import OwnConnection, decode_vector, encode_vector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from gateway.core.messages import Vector
     from gateway.stores.schema import Space, Table
 
     Value: TypeAlias = "str | bytes | int | float | list[str] | list[bytes] | list[int] | list[float] | None"
 
 Made = TypeVar("Made")
 
+ANSWERING_SECONDS = 2.0
+"""For the least of statements, before an operator's long one: a server that takes longer has stopped, or is swamped."""
+REPORT_SECONDS = 60.0
+"""For what operators ask for; requests have shorter budgets."""
 # Worth one more try: what a connection that died while idle (a restarted server) fails with, and losing a deadlock.
 _AGAIN = (
     asyncpg.DeadlockDetectedError,
@@ -41,12 +44,6 @@ _AGAIN = (
     ConnectionError,
 )
 _TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-
-
-class _Connection(asyncpg.Connection):
-    def get_reset_query(self) -> str:
-        """Nothing is set on a session beyond its start, so nothing is reset: that would cost a round trip each time."""
-        return ""
 
 
 class Database:
@@ -124,9 +121,31 @@ class Database:
         """One connection with an open transaction, for upkeep. Raises StoreError, also for errors inside the block."""
         try:
             leases = await self._open_once()
-            async with leases.connection() as connection, connection.transaction():
-                yield connection
+            async with leases.connection() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    yield connection
+                except BaseException:
+                    # A server that has stopped in the middle never answers to this either; the pool then closes the connection.
+                    async with asyncio.timeout(self._acquire_timeout):
+                        await transaction.rollback()
+                    raise
+                await transaction.commit()
         except _TROUBLE as error:
+            raise self._store_error(error) from error
+
+    @asynccontextmanager
+    async def report(self) -> AsyncIterator[schema.Connection]:
+        """A transaction for what operators ask for, which may take long: REPORT_SECONDS at most. A server that does not answer
+        at all is found out beforehand. Raises StoreError."""
+        try:
+            async with asyncio.timeout(ANSWERING_SECONDS):
+                await self.ping()
+            async with asyncio.timeout(REPORT_SECONDS + ANSWERING_SECONDS), self.transaction() as connection:
+                await connection.execute(f"SET LOCAL statement_timeout = '{REPORT_SECONDS:g}s'")
+                yield connection
+        except TimeoutError as error:
             raise self._store_error(error) from error
 
     async def table(self, space: Space) -> Table:
@@ -236,7 +255,7 @@ class Database:
             max_size=self._size,
             max_inactive_connection_lifetime=0,
             timeout=self._connect_timeout,
-            connection_class=_Connection,
+            connection_class=OwnConnection,
             server_settings=self._settings,
             init=self._teach_vectors,
         )
@@ -267,12 +286,3 @@ class Database:
         for secret in {urlsplit(self._url).password or "", unquote(urlsplit(self._url).password or "")} - {""}:
             text = text.replace(secret, "***")
         return StoreError(text)
-
-
-def encode_vector(vector: Vector) -> bytes:
-    """pgvector's wire form of a halfvec: size, an unused word, big-endian half floats."""
-    return b"%b\0\0%b" % ((len(vector) // 4).to_bytes(2), np.frombuffer(vector, "<f4").astype(">f2").tobytes())
-
-
-def decode_vector(wire: bytes) -> Vector:
-    return np.frombuffer(wire, ">f2", offset=4).astype("<f4").tobytes()

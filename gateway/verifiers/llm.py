@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gateway.errors import ConfigError, VerifierError
+from gateway.inference.budget import Budget, OverBudget, Spend
 from gateway.inference.openai import Late, OpenAIServer, Raw, Refused, Unreachable
 from gateway.inference.server import refused
-from gateway.verifiers.budget import Budget, Spend
 from gateway.verifiers.prompt import quoted, read_verdict, shipped_prompt
 from gateway.verifiers.scores import UNJUDGED
 from gateway.verifiers.verdicts import VerdictMemory, Verdicts
@@ -161,7 +161,10 @@ class LlmVerifier:
     async def _call(self, message: str) -> float:
         # No token is less than a byte: more than this it cannot cost.
         most = len(self._prompt.encode()) + len(message.encode()) + SPECIAL
-        spend = self._budget.take(self._price(most, self._max_tokens) or 0.0)
+        try:
+            spend = self._budget.take(self._price(most, self._max_tokens) or 0.0)
+        except OverBudget as over:
+            raise VerifierError(str(over)) from None
         body = await self._send(message, spend)
         try:
             verdict = read_verdict(body)

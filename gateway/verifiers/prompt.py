@@ -13,13 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.core.quoting import quoted_as
+
 SHIPPED = Path(__file__).parent / "prompts" / "same-answer.txt"
 OF_ANSWERS = SHIPPED.with_name("same-meaning.txt")
 YES = 1.0
 NO = 0.0
-MARKS = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029", "\x85": "\\u0085"}
-)
 CLEAR_YES = re.compile(r"[\s\"'*_`]*yes[\s\"'*_`.!]*", re.IGNORECASE)
 THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 """What a model that thinks aloud says before its answer; without its end it is no answer."""
@@ -85,8 +84,7 @@ def answers_prompt() -> str:
 
 def quoted(before: str, now: str) -> str:
     """The user message of a pair. Raises UnicodeEncodeError for text that is not Unicode (lone surrogates)."""
-    line = msgspec.json.encode(_Questions(before, now)).decode().translate(MARKS)
-    return f"<questions>\n{line}\n</questions>"
+    return quoted_as("questions", _Questions(before, now))
 
 
 def read_verdict(body: bytes) -> Verdict:

@@ -68,6 +68,7 @@ OPENAI = {
         rejected=[
             choice(finish_reason="length"),
             choice(finish_reason="content_filter"),
+            choice(finish_reason="model_length"),
             choice(finish_reason="error"),
             {"error": {"message": "overloaded"}},
             {"choices": []},

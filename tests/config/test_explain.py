@@ -33,7 +33,7 @@ def test_what_it_prints_is_the_same_route_written_out(name: str, tmp_path: Path)
         wanted, got = fill(route, loaded.settings.defaults), fill(read_again, again.settings.defaults)
         if route.match == "exact":
             got = msgspec.structs.replace(got, embedder=wanted.embedder)
-        if route.stale_if_error is None and route.stale_while_revalidate is None:
+        if route.kind != "cache" and route.stale_if_error is None and route.stale_while_revalidate is None:
             # No answer is stale, so nobody can wish for one.
             assert "stale-if-error" not in got.allow.cache_control
             got = msgspec.structs.replace(got, allow=wanted.allow)
@@ -195,3 +195,12 @@ def test_a_broken_file_and_an_unknown_route_are_said_so() -> None:
         explain(read(CASES / "fine-small.yaml", {}), "nope")
     with pytest.raises(ConfigError, match="has errors"):
         explain(read(CASES / "missing-version.yaml", {}), "ask")
+
+
+def test_the_usual_similarity_of_denied_questions_is_told() -> None:
+    loaded = read(CASES / "fine-deny.yaml", {})
+    explained: Any = yaml.safe_load(explain(loaded, "ask"))
+    assert [each["at_least"] for each in explained["deny"]] == [0.9, 1.0]
+    assert [each["at_least"] for each in explained["routes"][0]["deny"]] == [0.85, 0.9]
+    words: Any = yaml.safe_load(explain(loaded, "words"))
+    assert [list(each) for each in words["routes"][0]["deny"]] == [["text", "then"]]

@@ -11,7 +11,7 @@ from gateway.config.load import read
 from gateway.config.preset import FilledRoute, fill, presets
 from gateway.core.messages import Form, Reason, Wanted
 from gateway.core.policy import CachePolicy, answer_form, examine_body, read_cost, reject_head
-from gateway.runtime.compile import policy_of
+from gateway.runtime.rules import policy_of
 
 Json = dict[str, object]
 

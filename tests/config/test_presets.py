@@ -19,7 +19,7 @@ from gateway.core.keys import Keyer
 from gateway.core.messages import Form, Reason, Request, Subject
 from gateway.core.policy import examine_body, reject_head
 from gateway.core.subject import read_subject
-from gateway.runtime.compile import policy_of, rule_of
+from gateway.runtime.rules import policy_of, rule_of
 
 NAMES = sorted(presets())
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from gateway.core.messages import Cost, Entry, Form
+from gateway.core.messages import Cost, Entry, Form, Shelfmark
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore
 from gateway.stores.postgres import Database
@@ -73,6 +73,8 @@ def with_everything(kept: Entry) -> Entry:
         compressed=True,
         usage_asked=True,
         tags=("alpha", "b\u00e9ta"),
+        mark=Shelfmark(b"words", (("user", "7"),), (b"label",)),
+        synthesized=True,
     )
 
 

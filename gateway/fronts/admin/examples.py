@@ -52,6 +52,7 @@ STATS: Json = {
             "proof": None,
             "would_be": {},
             "judged": {"audit": {"right": 118, "wrong": 1, "unsure": 6}},
+            "synthesis": {"served": 31, "not-enough": 12},
         }
     },
     "seconds": {},
@@ -84,6 +85,8 @@ ENTRY: Json = {
     "form": "json",
     "last_used": 1763713996.0,
     "asked_at": 1763712995.2,
+    "synthesized": False,
+    "attributes": {},
 }
 ORDER: Json = {"route": "chat", "tags": ["handbook"], "older_than": "24h", "dry_run": True}
 PURGED: Json = {"matched": 12, "purged": 0}
@@ -141,6 +144,7 @@ REPORT: Json = {
             "scores": [{"least": 0.9, "below": 0.95, "findings": _FINDINGS}],
             "how": {"prose": _FINDINGS},
             "told": {"clients": {"right": 4, "wrong": 1}},
+            "synthesized": None,
         }
     },
     "errors": {

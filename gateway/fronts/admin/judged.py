@@ -73,7 +73,8 @@ class ShadowRoute(msgspec.Struct, frozen=True):
     """One route. `looked_up`: requests looked up in shadow mode; `would_be`: hits of them by kind, and what those would have
     saved. `compared`: what shadow mode and audits found, and the same by `origins`, by `kinds`, by bands of similarity and
     of the second opinion's score (the highest first), and by `how` answers were compared. `told`: what operators and clients
-    said; that is no sample, and in no rate."""
+    said; that is no sample, and in no rate. `synthesized`: the same of answers made of kept ones, which are in none of the
+    others; None where none was compared."""
 
     mode: str
     looked_up: int
@@ -86,6 +87,7 @@ class ShadowRoute(msgspec.Struct, frozen=True):
     scores: list[Band] = []
     how: dict[str, Findings] = {}
     told: dict[str, dict[str, int]] = {}
+    synthesized: Findings | None = None
 
 
 class ComparisonError(msgspec.Struct, frozen=True):

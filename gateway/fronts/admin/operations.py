@@ -119,7 +119,8 @@ class EntryShown(msgspec.Struct, frozen=True):
 
 
 class EntryWhole(EntryShown, frozen=True):
-    """With its answer. `body` is text, or base64 where it is not UTF-8 (`encoding` says which)."""
+    """With its answer. `body` is text, or base64 where it is not UTF-8 (`encoding` says which); `synthesized`: it was made of
+    other entries; `attributes` are those that a program put it in with."""
 
     status: int = 0
     headers: list[tuple[str, str]] = []
@@ -128,6 +129,8 @@ class EntryWhole(EntryShown, frozen=True):
     form: str = "json"
     last_used: float = 0.0
     asked_at: float = 0.0
+    synthesized: bool = False
+    attributes: dict[str, str] = {}
 
 
 class EntriesPage(msgspec.Struct, frozen=True):
@@ -171,7 +174,7 @@ class RouteStats(msgspec.Struct, frozen=True):
     """Counts since the gateway started. `hits` by kind, `bypasses` and `not_kept` by reason; `entries` and `bytes` are
     what is stored now, None while PostgreSQL does not answer. `seconds` and `similarities` by outcome. `proof`: what the
     route serves under its bound on errors, and why; None where it has none. `would_be`: hits of shadow mode by kind; `judged`: answers
-    from the cache by origin and finding."""
+    from the cache by origin and finding; `synthesis`: answers that were to be made of kept ones, by what became of them."""
 
     requests: int
     hits: dict[str, int]
@@ -190,6 +193,7 @@ class RouteStats(msgspec.Struct, frozen=True):
     proof: str | None = None
     would_be: dict[str, int] = {}
     judged: dict[str, dict[str, int]] = {}
+    synthesis: dict[str, int] = {}
 
 
 class Distribution(msgspec.Struct, frozen=True):

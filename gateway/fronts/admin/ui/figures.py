@@ -10,10 +10,11 @@ from itertools import pairwise
 
 import msgspec
 
+from gateway.core.synthesis import Written
 from gateway.fronts.admin.operations import Distribution, Moment, RouteStats
 from gateway.fronts.admin.ui import formats
 
-ORDER = ("hit", "collapsed", "stale", "miss", "bypass", "refused", "error")
+ORDER = ("hit", "synthesis", "collapsed", "stale", "miss", "bypass", "refused", "error")
 """Outcomes as pages list them, from the best on."""
 
 
@@ -67,6 +68,7 @@ def add_up(routes: Iterable[RouteStats]) -> Totals:
     found = sum(hits.values())
     parts = {
         "hit": found,
+        "synthesis": sum(route.synthesis.get(Written.SERVED, 0) for route in routes),
         "collapsed": sum(route.collapsed for route in routes),
         "stale": sum(route.stale for route in routes),
         "miss": sum(route.misses for route in routes),
@@ -75,7 +77,7 @@ def add_up(routes: Iterable[RouteStats]) -> Totals:
         "error": sum(route.errors for route in routes),
     }
     requests = sum(route.requests for route in routes)
-    looked_up = found + parts["collapsed"] + parts["stale"] + parts["miss"]
+    looked_up = found + parts["synthesis"] + parts["collapsed"] + parts["stale"] + parts["miss"]
     priced = [route.saved.dollars for route in routes if route.saved.dollars is not None]
     return Totals(
         requests=requests,

@@ -9,6 +9,7 @@ from gateway.errors import SemgateError
 from gateway.fronts.admin.ui.access import HOME, needs_session
 from gateway.fronts.admin.ui.asking import Asking
 from gateway.fronts.admin.ui.configured import Configured
+from gateway.fronts.admin.ui.denied import Denied
 from gateway.fronts.admin.ui.overview import Overview
 from gateway.fronts.admin.ui.page import TEMPLATES
 from gateway.fronts.admin.ui.signing_in import SigningIn, in_trouble, refused
@@ -22,7 +23,7 @@ LARGEST_FORM = 256 << 10
 UI: list[Router] = [
     Router(
         HOME,
-        route_handlers=[Overview, Stored, Purging, Asking, Configured, SigningIn, static_file],
+        route_handlers=[Overview, Stored, Purging, Denied, Asking, Configured, SigningIn, static_file],
         guards=[needs_session],
         exception_handlers={HTTPException: refused, SemgateError: in_trouble},
         request_max_body_size=LARGEST_FORM,

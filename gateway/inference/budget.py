@@ -1,4 +1,4 @@
-"""What a judge may cost: calls in any minute, dollars in a UTC day.
+"""What a model behind an API may cost: calls in any minute, dollars in a UTC day.
 
 No clock of its own and no waiting: a call that does not fit is refused at once. Before a call its highest possible price
 is set aside, and afterwards put right by what it did cost; so calls in flight together cannot overdraw it. A call whose
@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from gateway.errors import VerifierError
-
 MINUTE = 60.0
 DAY = 86_400.0
+
+
+class OverBudget(Exception):
+    """The call does not fit. Says so of itself."""
 
 
 class Spend:
@@ -48,13 +50,13 @@ class Budget:
         self._spent = 0.0
 
     def take(self, dollars: float) -> Spend:
-        """Set aside the highest price of one call. Raises VerifierError where it does not fit."""
+        """Set aside the highest price of one call. Raises OverBudget where it does not fit."""
         now = self._clock()
         if len(self._calls) == self._calls_per_minute and 0 <= now - self._calls[0] < MINUTE:
-            raise VerifierError(f"{self._who} has used up its budget of {self._calls_per_minute} calls a minute")
+            raise OverBudget(f"{self._who} has used up its budget of {self._calls_per_minute} calls a minute")
         self._turn(int(now // DAY))
         if self._dollars_per_day is not None and self._spent + dollars > self._dollars_per_day:
-            raise VerifierError(f"{self._who} has used up its budget of {self._dollars_per_day:g} dollars a day")
+            raise OverBudget(f"{self._who} has used up its budget of {self._dollars_per_day:g} dollars a day")
         self._calls.append(now)
         self._spent += dollars
         return Spend(self._day, dollars)
