@@ -87,6 +87,21 @@ def test_the_table_of_a_second_opinion_is_compared_with_similarity_alone(semgate
     assert "*" not in alone
 
 
+def test_pairs_with_a_denied_question_are_served_at_no_threshold(semgate: Semgate, plain: Path) -> None:
+    """By its words, and by words near it."""
+    (plain / "denied.txt").write_text("# said by nobody\nwhere is my invoice\n")
+    (plain / "routes.yaml").write_text(f"{PLAIN}deny: [{{file: denied.txt, at_least: 0.8}}]")
+    result = json.loads(semgate("judge", "pairs.csv", "--format", "json").stdout)
+    assert (result["pairs"], result["denied"]) == (6, 2)
+    assert [each["served"] for each in result["judged"]] == [1, 0, 0, 0, 0, 0]
+    assert all(each["right_served"] <= 1 for each in result["thresholds"])
+    assert "2 pairs with a question that is denied: not served" in semgate("judge", "pairs.csv").stdout
+    (plain / "denied.txt").unlink()
+    broken = semgate("judge", "pairs.csv")
+    assert broken.exit_code == 1
+    assert "denied.txt" in broken.stderr
+
+
 def test_the_json_has_summary_thresholds_and_pairs(semgate: Semgate, verified: Path) -> None:
     done = semgate("judge", "pairs.csv", "--format", "json", "--out", "judged.json")
     assert (done.exit_code, done.stdout) == (0, "")

@@ -15,7 +15,7 @@ from admin_server import Semgate
 from made_questions import LOG, PLAIN, VERIFIED, write_csv, write_log
 from terminal import SEMGATE, in_terminal
 
-FIGURES = {"requests", "hits", "right", "wrong", "misses", "missed", "same_words", "interval"}
+FIGURES = {"requests", "hits", "right", "wrong", "misses", "missed", "same_words", "denied", "interval"}
 
 
 @pytest.fixture
@@ -86,6 +86,27 @@ def test_the_csv_has_a_row_for_each_threshold(semgate: Semgate, verified: Path) 
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert {row["by"] for row in rows} == {"verifier_score", "similarity"}
     assert all(int(row["requests"]) == int(row["hits"]) + int(row["misses"]) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("config", "deny", "denied", "hits"),
+    [
+        (PLAIN, "{text: where is my INVOICE, at_least: 1, then: refuse}", 2, 1),
+        (PLAIN, "{text: where is my INVOICE}", 3, 1),
+        # What the verifier takes for another question is not denied, however near it is.
+        (VERIFIED, "{text: how can I disable two-factor login, at_least: 0.8}", 1, 2),
+        (VERIFIED, "{text: how can I disable two-factor login, at_least: 0.8, verify: false}", 3, 2),
+    ],
+)
+def test_denied_questions_are_neither_served_nor_kept(
+    semgate: Semgate, alone: Path, config: str, deny: str, denied: int, hits: int
+) -> None:
+    (alone / "routes.yaml").write_text(f"{config}deny: [{deny}]")
+    write_log(alone / "log.csv")
+    result = simulated(semgate, "log.csv")
+    assert (result["requests"], result["denied"], result["hits"], result["wrong"]) == (7, denied, hits, 0)
+    assert all(each["denied"] == denied for each in (*result["thresholds"], *result["similarity_thresholds"]))
+    assert f", {denied} of them are denied" in semgate("simulate", "log.csv").stdout
 
 
 def test_scopes_do_not_share_answers(semgate: Semgate, plain: Path) -> None:

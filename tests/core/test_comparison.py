@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -41,8 +42,9 @@ from gateway.core.prose import (
     score,
     weigh,
 )
-from quality.answers.measure import Errors, as_rows, judge_prose, judge_values, topics, wordings
+from quality.answers.measure import Errors, as_rows, beside, judge_prose, judge_values, topics, values, wordings
 
+ROOT = Path(__file__).parents[2]
 RIGHT, WRONG, UNSURE = Finding.RIGHT, Finding.WRONG, Finding.UNSURE
 ASKED = Questions("When does it open?", "At what time does it open?")
 LONG = "It opens at nine in the morning, and on Sundays an hour later because the staff has a meeting first."
@@ -223,10 +225,52 @@ def test_a_value_that_differs_beside_prose_leaves_the_answer_unsure():
     assert compared({"answer": LONG, "page": 3}, {"answer": OTHER, "page": 4}) == Compared(UNSURE, PROSE)
 
 
-def test_a_counter_beside_the_same_answer_leaves_it_unsure():
-    stored, fresh = {"answer": "At nine.", "n": 63}, {"answer": "At nine.", "n": 64}
-    assert compare(stored, fresh, ASKED) == Compared(UNSURE, STRUCTURED)
-    assert compare({"price": 63}, {"price": 64}, ASKED) == Compared(WRONG, STRUCTURED)
+@pytest.mark.parametrize("text", ["At nine.", LONG])
+@pytest.mark.parametrize(
+    "name", ["n", "count", "request_no", "requestNumber", "latency_ms", "served_at", "correlationId", "prompt_tokens"]
+)
+def test_what_only_counts_beside_an_answer_in_words_is_left_out(name: str, text: str):
+    for wrap in (lambda answer: answer, lambda answer: {"data": answer}, lambda answer: [json.dumps(answer)]):
+        stored, fresh = wrap({"answer": text, name: 63}), wrap({"answer": text, name: 64})
+        assert compare(stored, fresh, ASKED) == Compared(RIGHT, STRUCTURED)
+    found = compare({"answer": LONG, name: 63}, {"answer": OTHER, name: 64}, ASKED)
+    assert isinstance(found, InWords)
+    assert found.passages == ((LONG, OTHER),)
+
+
+def test_it_counts_where_nothing_is_said_in_words():
+    assert compare({"n": 63}, {"n": 64}, ASKED) == Compared(WRONG, STRUCTURED)
+    assert compare({"request_no": 63}, {"request_no": 64}, ASKED) == Compared(WRONG, STRUCTURED)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        ("How many tickets are open?", "count"),
+        ("Wie viele Tickets sind offen?", "n"),
+        ("Which gate is it?", "number"),
+        ("What is the latency of the line?", "latency"),
+        ("When were the attempts made?", "attempts"),
+    ],
+)
+def test_it_counts_where_a_question_may_ask_for_it(asked: str, name: str):
+    stored, fresh = {"answer": "Here you are.", name: 63}, {"answer": "Here you are.", name: 64}
+    for questions in (Questions(asked, "Is it?"), Questions("Is it?", asked)):
+        if name in ("count", "latency", "attempts") or questions.now == asked:
+            assert compare(stored, fresh, questions) == Compared(UNSURE, STRUCTURED)
+
+
+@pytest.mark.parametrize("name", ["price", "order_id", "time", "version", "balance"])
+def test_another_value_beside_the_same_words_leaves_the_answer_unsure(name: str):
+    for wrap in (lambda answer: answer, lambda answer: {"data": answer}):
+        stored, fresh = wrap({"answer": "At nine.", name: 63}), wrap({"answer": "At nine.", name: 64})
+        assert compare(stored, fresh, ASKED) == Compared(UNSURE, STRUCTURED)
+    assert compare({name: 63}, {name: 64}, ASKED) == Compared(WRONG, STRUCTURED)
+
+
+def test_whole_numbers_are_the_same_to_the_last_digit():
+    assert compare({"order": 55_512_345}, {"order": 55_512_346}, ASKED) == Compared(WRONG, STRUCTURED)
+    assert compare({"rate": 0.9200000001}, {"rate": 0.92}, ASKED) == Compared(RIGHT, STRUCTURED)
 
 
 def test_many_texts_are_not_weighed():
@@ -320,7 +364,15 @@ def no_more(measured: Stated, told: Stated) -> bool:
 
 
 def test_values_are_compared_with_no_more_errors_than_stated():
-    assert no_more(stated(judge_values()), STATED_ERROR[STRUCTURED])
+    assert no_more(stated(judge_values(values())), STATED_ERROR[STRUCTURED])
+
+
+def test_what_stands_beside_an_answer_leads_to_the_errors_that_are_told():
+    errors, page = judge_values(beside()), (ROOT / "docs" / "shadow.md").read_text()
+    assert errors.wrong[RIGHT] == errors.right[WRONG] == 0
+    for name, counts in (("right", errors.right), ("wrong", errors.wrong)):
+        total = sum(counts.values())
+        assert f"| beside words, {name} ({total}) | {counts[RIGHT] / total:.1%}".replace("%", " %") in page
 
 
 def test_prose_is_compared_with_no_more_errors_than_stated():

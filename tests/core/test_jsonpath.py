@@ -66,3 +66,12 @@ def test_a_string_is_never_read_as_a_document():
     assert path.values([[{"a": 1}]]) == [{"a": 1}]
     assert path.values(['[{"a": 1}]']) == []
     assert path.places(['[{"a": 1}]']) == []
+
+
+def test_descendants_of_what_nests_without_end_are_not_looked_for():
+    document: dict[str, object] = {}
+    inner = document
+    for _ in range(300):
+        inner["a"] = inner = {}  # type: ignore[assignment]
+    with pytest.raises(RecursionError, match="nests too deep"):
+        compile_path("$..b").values([document])

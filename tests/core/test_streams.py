@@ -118,7 +118,7 @@ class Followers:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def start(self, status, headers, form, so_far):
+    def start(self, status, headers, form, so_far, *, synthesized=False):
         self.told.append(("start", status, b"".join(so_far())))
 
     def feed(self, chunk):

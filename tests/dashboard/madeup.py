@@ -7,7 +7,9 @@ import random
 import time
 from collections.abc import AsyncIterator
 
+from gateway.core.denial import Then
 from gateway.errors import InvalidOrder, ReloadRefused, StoreError
+from gateway.fronts.admin.deny_shapes import DeniedPage, DeniedShown, SparedShown
 from gateway.fronts.admin.operations import (
     Distribution,
     EntriesPage,
@@ -187,6 +189,24 @@ class MadeUp:
             raise StoreError("postgres: no answer within 500 ms")
         found = [entry for entry in self.stored if route in (None, entry.route) and (after is None or entry.id > after)]
         return EntriesPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    async def denied(self, *, route: str | None, limit: int, after: str | None) -> DeniedPage:
+        if self.down:
+            raise StoreError("postgres: no answer within 500 ms")
+        listed = [
+            DeniedShown("file-1", None, NASTY, "deny[0]", "file", then=Then.REFUSE, answer=NASTY, hits=1204),
+            DeniedShown("file-2", "faq", "Who will win?", "faq.deny[0]", "file", compared="words"),
+            DeniedShown(
+                "api-3", "faq", "Where is my order?", "orders", "api", 0.85, False, hits=7, created_at=self.begun - 3600,
+                false_positives=[SparedShown("s1", "Where is my order form?")],
+            ),
+            DeniedShown("api-4", None, None, "lost", "api"),
+        ]  # fmt: skip
+        found = [] if self.idle else [each for each in listed if route is None or each.route in (None, route)]
+        start = [each.id for each in found].index(after) + 1 if after else 0
+        return DeniedPage(
+            found[start : start + limit], None if len(found) <= start + limit else found[start + limit - 1].id
+        )
 
     async def entry(self, entry_id: str) -> EntryWhole | None:
         if self.down:

@@ -15,7 +15,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from browsing import CONTRAST, Visit, started, visiting
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-PAGES = ["", "/routes/support-chat", "/entries", "/entries/e0003", "/purge", "/lookup", "/configuration"]
+PAGES = ["", "/routes/support-chat", "/entries", "/entries/e0003", "/denied", "/purge", "/lookup", "/configuration"]
 PAINTED = """(id) => {
   const canvas = document.querySelector(`#${id} canvas`);
   const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -203,13 +203,20 @@ def test_the_overview_stays_current_and_leaves_the_reader_alone(visit: Visit) ->
 @pytest.mark.parametrize("how", ["paused", "selecting"])
 def test_the_overview_does_not_change_while_it_is_paused_or_being_copied_from(visit: Visit, how: str) -> None:
     page = visit.page
+    page.clock.install()  # its clock can be moved on
+    visit.open("")
+    page.evaluate("document.getElementById('live').dataset.old = 'yes'")
+    page.clock.fast_forward(6000)
+    until(lambda: not page.evaluate("document.getElementById('live').dataset.old"), "it is not made current")
     if how == "paused":
         page.get_by_role("button", name="Pause").click()
     else:
         page.evaluate("document.getSelection().selectAllChildren(document.querySelector('.card'))")
     page.wait_for_timeout(300)
     asked = len(visit.requests)
-    page.wait_for_timeout(6000)
+    for _ in range(3):
+        page.clock.fast_forward(6000)
+        page.wait_for_timeout(100)
     assert len(visit.requests) == asked
 
 
@@ -267,7 +274,10 @@ def test_a_session_that_ended_meanwhile_leads_to_the_form(browser: Browser, site
     visited = site()
     with visiting(browser, visited) as visit:
         page = visit.sign_in()
+        page.clock.install()
+        visit.open("")
         page.context.clear_cookies()
+        page.clock.fast_forward(6000)
         page.get_by_label("Admin token").wait_for()  # the next refresh was refused, and the page loaded again
         assert [trouble for trouble in visit.troubles if "401" not in trouble] == []
         visit.troubles.clear()

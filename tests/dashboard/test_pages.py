@@ -59,6 +59,31 @@ def test_entries_come_page_by_page_and_by_route(visit: Visit) -> None:
     assert 'rel="next"' not in second
 
 
+def test_denied_questions_are_listed_by_route_and_page_by_page(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 'href="/-/ui/denied?route=faq"' in visit.sign_in().get("/entries?route=faq").text
+    assert 'href="/-/ui/denied?route=faq"' in visit.get("/routes/faq").text
+    text = " ".join(Elements(visit.get("/denied?route=faq").text).text.split())
+    for said in [
+        "Who will win? faq forwarded, not kept no, its own words only 0 the routes file",
+        "Where is my order? faq forwarded, not kept from 0.8500 on, whatever the verifier says; but for 1 reported ones 7 an operator, 1 h ago",
+        "all routes refused: “<script>",
+        "1,204",
+        "sealed with another key: it denies nothing",
+    ]:
+        assert said in text.replace("\u00a0", " "), said
+    assert "Who will win?" not in visit.get("/denied?route=claude").text
+    monkeypatch.setattr("gateway.fronts.admin.ui.denied.PAGE", 3)
+    more = re.search(r'rel="next" href="/-/ui(/denied[^"]+)"', visit.get("/denied").text)
+    assert more
+    second = visit.get(more[1].replace("&amp;", "&")).text
+    assert ("sealed with another key" in second, "Who will win?" in second) == (True, False)
+
+
+def test_without_denied_questions_it_is_told_how_to_deny_one(idle: Visit, down: Visit) -> None:
+    assert "semgate deny add" in idle.sign_in().get("/denied").text
+    assert "cannot be listed now: postgres" in down.sign_in().get("/denied").text
+
+
 def test_an_entry_is_shown_whole_and_can_be_removed(visit: Visit) -> None:
     page = Elements(visit.sign_in().get("/entries/e0003").text)
     assert "Open Settings, choose Security" in page.text

@@ -10,7 +10,17 @@ from litestar.testing import TestClient
 from made_site import app_over
 from madeup import TOKEN, MadeUp
 
-PAGES = ["", "/routes/faq", "/routes/embeddings", "/entries", "/entries/e0003", "/purge", "/lookup", "/configuration"]
+PAGES = [
+    "",
+    "/routes/faq",
+    "/routes/embeddings",
+    "/entries",
+    "/entries/e0003",
+    "/denied",
+    "/purge",
+    "/lookup",
+    "/configuration",
+]
 POSTS = ["/sign-out", "/entries/find", "/entries/e0001/remove", "/purge", "/lookup", "/configuration/reload"]
 HOME = "/-/ui"
 

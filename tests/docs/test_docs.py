@@ -18,7 +18,7 @@ from gateway.core.messages import HitKind, Reason, Source
 from gateway.observe.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 
 def page(name: str) -> str:

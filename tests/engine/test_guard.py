@@ -126,3 +126,19 @@ def test_a_text_that_does_not_fit_is_no_failure_of_the_embedder():
         assert not watched.guard.open
 
     asyncio.run(run())
+
+
+def test_a_part_that_begins_well_and_always_breaks_off_is_skipped_as_well():
+    async def scenario() -> None:
+        watched, part = Watched(), Part()
+        for _ in range(FAILURES):
+            assert await watched.guard.begin(Stage.SYNTHESIS, part.work) == "done"
+            watched.guard.ended(StoreError("broke off"))
+        with pytest.raises(CacheTrouble, match="skipped"):
+            await watched.guard.begin(Stage.SYNTHESIS, part.work)
+        watched.now += FIRST_PAUSE
+        await watched.guard.begin(Stage.SYNTHESIS, part.work)
+        watched.guard.ended(None)
+        assert not watched.guard.open
+
+    asyncio.run(scenario())

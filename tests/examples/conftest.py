@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.stores.embedded import EmbeddedPostgres
+
 sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one: importlib mode adds no folder
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
@@ -35,7 +37,7 @@ class Serving:
 
     def _kept(self, route: str) -> float:
         counter = f'semgate_kept_total{{route="{route}"}} '
-        lines = httpx.get(f"{self.url}/-/metrics").text.splitlines()
+        lines = httpx.get(f"{self.url}/-/metrics", verify=False).text.splitlines()
         return sum(float(line.removeprefix(counter)) for line in lines if line.startswith(counter))
 
 
@@ -67,12 +69,22 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             process.wait(timeout=60)
 
 
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder of programs; its PostgreSQL runs all the while."""
+    data = tmp_path_factory.mktemp("data")
+    postgres = EmbeddedPostgres(data)
+    postgres.start()
+    yield data
+    postgres.stop()
+
+
 def wait_until_live(serving: Serving, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text(errors="replace")
         try:
-            if httpx.get(f"{serving.url}/-/live").status_code == 200:
+            if httpx.get(f"{serving.url}/-/live", verify=False).status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)

@@ -46,7 +46,7 @@ def counted(*events: Event) -> Metrics:
         (WOULD_BE, 'would_be_cost_saved_usd_total{model="gpt-*",route="chat"}', 0.25),
         (WOULD_BE, 'similarity_sum{outcome="shadow-hit",route="chat"}', 0.97),
         (NOTHING, 'requests_total{outcome="shadow-miss",route="chat",source=""}', 1),
-        (WRONG, 'judgements_total{finding="wrong",origin="audit",route="chat"}', 1),
+        (WRONG, 'judgements_total{finding="wrong",kind="verified",origin="audit",route="chat"}', 1),
         (
             Unjudged("chat", Origin.SHADOW, Uncompared.NO_ANSWER),
             'not_judged_total{origin="shadow",reason="no-answer",route="chat"}',

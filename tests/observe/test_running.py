@@ -57,7 +57,9 @@ def test_two_workers_answer_as_one_and_one_that_is_killed_takes_no_count_with_it
         nonlocal asked
         for _ in range(times):
             # A connection each, so that both workers get some.
-            done = httpx.post(f"{gateway.url}/asks", json={"query": "who counts?"}, headers={"x-team": "a"}, timeout=30)
+            done = httpx.post(
+                f"{gateway.url}/asks", json={"query": "who counts?"}, headers={"x-team": "a"}, timeout=30, verify=False
+            )
             assert done.status_code == 200
             asked += 1
 
@@ -235,7 +237,9 @@ def test_the_last_lines_are_written_before_the_end(data_dir: Path, upstream: Raw
     config = routes(data_dir, "last", upstream.url, server=", access_log: true, workers: 2")
     with serve(tmp_path, config) as gateway:
         for nth in range(50):
-            httpx.post(f"{gateway.url}/asks", json={"query": f"{nth}"}, headers={"x-team": "a"}, timeout=30)
+            httpx.post(
+                f"{gateway.url}/asks", json={"query": f"{nth}"}, headers={"x-team": "a"}, timeout=30, verify=False
+            )
         gateway.stop()
         assert gateway.logged().count('"event":"request"') == 50
 

@@ -82,7 +82,9 @@ def make_proxy(gateway_port: int, request: pytest.FixtureRequest) -> MakeProxy:
         made += 1
         name = f"{request.node.name.partition('[')[0]}-{time.monotonic_ns()}-{made}"
         wanted = {"targets": [{"name": "primary"} | target for target in targets], "options": options}
-        httpx.put(f"http://127.0.0.1:{gateway_port}/-/proxies/{name}", content=json.dumps(wanted)).raise_for_status()
+        httpx.put(
+            f"http://127.0.0.1:{gateway_port}/-/proxies/{name}", content=json.dumps(wanted), verify=False
+        ).raise_for_status()
         return Proxied(name, gateway_port)
 
     return make

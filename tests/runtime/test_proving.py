@@ -10,9 +10,9 @@ import pytest
 
 from gateway.config.load import load
 from gateway.config.preset import fill
-from gateway.runtime.compile import policy_of
 from gateway.runtime.entries import RouteEntries
 from gateway.runtime.proving import setting_of
+from gateway.runtime.rules import policy_of
 
 CONFIG = """
 version: 1

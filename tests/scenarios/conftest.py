@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for the module beside this one: importlib mode adds no folder
 
 from running import RawUpstream, data_folder
+from synthesized import Cheap
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,16 @@ def upstream() -> Iterator[RawUpstream]:
     server = RawUpstream()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def cheap_server() -> Iterator[RawUpstream]:
+    server = RawUpstream()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def cheap(cheap_server: RawUpstream) -> Cheap:
+    """The model that makes answers of kept ones."""
+    return Cheap(cheap_server)

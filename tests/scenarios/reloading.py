@@ -44,6 +44,7 @@ def serves(gateway: Gateway, answer: str) -> None:
 
 
 def asked_anew(gateway: Gateway) -> str:
-    """Over a connection of its own, which any of the workers may take."""
-    answer: str = httpx.post(f"{gateway.url}/ask", json={"query": "what?"}).json()["answer"]
+    """Over a connection of its own, which any of the workers may take. There is no TLS: nobody need be verified, and to read
+    who is trusted takes longer than all the rest."""
+    answer: str = httpx.post(f"{gateway.url}/ask", json={"query": "what?"}, verify=False).json()["answer"]
     return answer

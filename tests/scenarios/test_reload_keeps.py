@@ -55,7 +55,7 @@ def test_identical_requests_follow_one_that_began_before_the_reload(
         answers: list[httpx.Response] = []
 
         def ask() -> None:
-            answers.append(httpx.post(f"{gateway.url}/ask", json={"query": "over a reload?"}, timeout=30))
+            answers.append(httpx.post(f"{gateway.url}/ask", json={"query": "over a reload?"}, timeout=30, verify=False))
 
         first = threading.Thread(target=ask)
         first.start()

@@ -92,8 +92,9 @@ def routes(postgres: str, redis: Redis, upstream: RawUpstream, *, workers: int =
 
 
 def ask(gateway: Gateway, words: str, path: str = "/ask", **headers: str) -> httpx.Response:
-    """Over a connection of its own, which any worker may take."""
-    return httpx.post(gateway.url + path, json={"query": words}, headers=headers, timeout=30)
+    """Over a connection of its own, which any worker may take. There is no TLS: nobody need be verified, and to read
+    who is trusted takes longer than all the rest."""
+    return httpx.post(gateway.url + path, json={"query": words}, headers=headers, timeout=30, verify=False)
 
 
 def is_hit(gateway: Gateway, words: str) -> bool:

@@ -61,18 +61,24 @@ def test_what_older_versions_stored_still_opens(cost: tuple[object, ...]) -> Non
     assert opened[0] == Head(kept.status, kept.headers, kept.cost)
 
 
-def test_what_the_version_before_tags_stored_still_opens() -> None:
+def test_what_the_versions_before_tags_and_shelfmarks_stored_still_opens() -> None:
     kept = with_everything(entry("a"))
     codec = CODECS["readable"]
     record = msgspec.msgpack.decode(codec.encode(kept)[1:])
+    assert record.pop() is True  # synthesized
+    assert record.pop() == [b"words", [["user", "7"]], [b"label"]]
+    unmarked = msgspec.structs.replace(kept, mark=None, synthesized=False)
+    assert codec.decode(written_by_an_older_version(*record), kept.exact) == unmarked
     assert record.pop() == ["alpha", "b\u00e9ta"]
-    untagged = msgspec.structs.replace(kept, tags=())
+    untagged = msgspec.structs.replace(unmarked, tags=())
     assert codec.decode(written_by_an_older_version(*record), kept.exact) == untagged
     head = msgspec.msgpack.decode(codec.to_columns(kept).head[1:])
+    assert head.pop() is True
+    assert head.pop() == [b"words", [["user", "7"]], [b"label"]]
     assert head.pop() == ["alpha", "b\u00e9ta"]
     opened = codec.from_columns(written_by_an_older_version(*head), b"\x01" + kept.body, kept.exact)
     assert opened is not None
-    assert (opened[0].usage_asked, opened[0].tags) == (True, ())
+    assert (opened[0].usage_asked, opened[0].tags, opened[0].mark) == (True, (), None)
 
 
 def test_what_a_newer_version_appends_is_passed_over() -> None:

@@ -17,7 +17,8 @@ from gateway.core.messages import Entry, Form
 from gateway.errors import StoreError
 from gateway.stores.codec import Codec
 from gateway.stores.pgvector import PgVectorStore, statements_for
-from gateway.stores.postgres import Database, decode_vector, encode_vector
+from gateway.stores.postgres import Database
+from gateway.stores.postgres_connection import decode_vector, encode_vector
 from gateway.stores.schema import Space
 
 

@@ -17,7 +17,7 @@ from rows import entry, vector, with_everything
 from gateway.core.messages import Entry
 from gateway.core.purges import Purge
 from gateway.stores import schema
-from gateway.stores.postgres import decode_vector, encode_vector
+from gateway.stores.postgres_connection import decode_vector, encode_vector
 from gateway.stores.sweeper import sweep
 
 OLD_FILES = {
@@ -122,8 +122,9 @@ def test_old_and_new_processes_work_side_by_side_on_the_new_schema(database_url:
         assert len(await old.fetch(OLD_NEAREST, before.partition, vector(0.0), 5, time.time(), 0.9)) == 3
         assert await old.fetchval(OLD_LOCK, b"lock", b"token", 5.0) == b"token"
 
-        # An old process knows no tags: what it stores has none, whatever was there before.
-        assert await store.get(renewed.exact, time.time()) == msgspec.structs.replace(renewed, tags=())
+        # An old process knows no tags and nothing newer: what it stores has none, whatever was there before.
+        as_old = msgspec.structs.replace(renewed, tags=(), mark=None, synthesized=False)
+        assert await store.get(renewed.exact, time.time()) == as_old
         page = await here.catalog.page(None, 10, None)
         assert {each.id for each in page.entries} == {before.id, after.id, renewed.id}
         assert {each.question for each in page.entries} == {"old question"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pgvector import HalfVector
 
-from gateway.stores.postgres import decode_vector, encode_vector
+from gateway.stores.postgres_connection import decode_vector, encode_vector
 
 HALVES = st.floats(-1, 1, width=16)
 
