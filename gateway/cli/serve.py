@@ -37,7 +37,7 @@ from gateway.stores.embedded import EmbeddedPostgres
 
 # Connections beyond the workers' pools: sweeps, promotions, an operator's psql, programs with the cache inside that use the
 # same data folder.
-SPARE_CONNECTIONS = 84
+SPARE_CONNECTIONS = 384
 
 
 def run(path: Path, log_level: str) -> int:

@@ -129,7 +129,7 @@ FIXED = (
     Fixed("stores.embedded:START_TIMEOUT", Duration(60), "for the embedded PostgreSQL to start"),
     Fixed("stores.embedded:STOP_TIMEOUT", Duration(30), "for it to stop"),
     Fixed("stores.postmaster:LOG_KEPT_BYTES", Size(MIB), "of its log that are kept"),
-    Fixed("cli.serve:SPARE_CONNECTIONS", 84, "connections of it beside the workers' pools"),
+    Fixed("cli.serve:SPARE_CONNECTIONS", 384, "connections of it beside the workers' pools"),
     Fixed("verifiers.verdicts:BELIEVED", Duration(3600), "for which a verdict of the shared store is remembered, per worker"),
     Fixed("inference.worker:CLOSE_WITHIN", Duration(5), "for a local model's last text when it is closed"),
     # Starting, reloading, stopping

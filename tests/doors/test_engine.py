@@ -17,6 +17,7 @@ import pytest
 from gateway.doors.engine import UNUSED, Engine, engine
 from gateway.errors import ConfigError
 from gateway.fronts.conversation import EngineClosed
+from gateway.runtime.inside import CONNECTIONS
 
 
 @pytest.fixture
@@ -207,3 +208,5 @@ print(b"".join(answer), dict(heads[0][1])["x-cache"])
     )
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "b'{}' MISS\n")
     assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+    # Enough for the workers of a large server: each has some of its own.
+    assert f"max_connections={CONNECTIONS}" in (tmp_path / "postgres" / "postmaster.opts").read_text()
