@@ -20,6 +20,7 @@ from gateway.config.interpolate import fill_in
 from gateway.config.load import Fitted, read_inside
 from gateway.config.merge import Part
 from gateway.config.model import File, Server
+from gateway.config.naming import with_names
 from gateway.config.problem import Place, Problem, json_path
 from gateway.config.tree import Mapping, Node, Scalar, Sequence, position
 from gateway.errors import ConfigError
@@ -214,7 +215,8 @@ class _Fitter:
         members["server"] = self._server(root, members.get("server"))
         routes = members.get("routes")
         if isinstance(routes, Sequence):
-            items = tuple(self._route(root, index, item) for index, item in enumerate(routes.items))
+            named = with_names(routes.items) if self._strict else routes.items
+            items = tuple(self._route(root, index, item) for index, item in enumerate(named))
             members["routes"] = msgspec.structs.replace(routes, items=items)
             self._set_upstreams(root, members, items)
         keys = {name: root.keys.get(name, (root.line, root.column)) for name in members}

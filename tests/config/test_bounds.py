@@ -22,7 +22,7 @@ OTHERWISE = {
     "the range of a setting": {
         "config.model_routes:AT_LEAST", "config.model_routes:AT_LEAST_PAIRWISE", "config.model_routes:CANDIDATE",
         "core.denial:SAME_WORDS_ONLY", "config.model_deny:DENIED_AT_LEAST",
-        "config.units:LONGEST", "config.units:LARGEST", "config.rules_server:SHORTEST_DIGEST_KEY", "stores.digest:SHORTEST",
+        "config.units:LONGEST", "config.naming:LONGEST_STEM", "config.units:LARGEST", "config.rules_server:SHORTEST_DIGEST_KEY", "stores.digest:SHORTEST",
     },
     "what max_error takes for proven": {
         "core.control:ALARM", "core.control:AUDITED", "core.control:AUDITED_IN_DOUBT", "core.control:DOUBT",

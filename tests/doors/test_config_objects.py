@@ -204,6 +204,22 @@ def test_callables_are_found_by_their_routes() -> None:
     assert hash(prepared.key) == hash(again.key)
 
 
+def test_a_route_without_a_name_is_named_after_its_path() -> None:
+    def nameless(path: str) -> dict[str, str]:
+        return {"path": path, "query": "$.q", "scope": "public"}
+
+    routes = [
+        nameless("/v1/{who}/ask"),
+        {**ROUTE, "name": "all-2"},
+        nameless("/*"),
+        nameless("/*"),
+        nameless("/{x}/" + "y" * 99),
+    ]
+    routes[3] |= {"model": "$.model", "models": ["gpt-*"]}
+    prepared = ready({"routes": [routes[0], routes[1], routes[3], routes[2], routes[4]]})
+    assert [each.name for each in prepared.settings.routes] == ["v1-who-ask", "all-2", "all", "all-3", "x-" + "y" * 48]
+
+
 def test_the_namespace_is_the_doors_where_none_is_written() -> None:
     assert ready({"routes": [ROUTE]}).settings.server.namespace == "mine"
     assert ready({"routes": [ROUTE], "server": {"namespace": "other"}}).settings.server.namespace == "other"
