@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from synthesized import Cheap
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with data_folder(tmp_path_factory.mktemp("data")) as folder:
         yield folder
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder with so short a name that a PostgreSQL in it has its socket there, and so the same URL after a restart."""
+    with tempfile.TemporaryDirectory(prefix="sg-pg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

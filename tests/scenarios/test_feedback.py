@@ -167,8 +167,8 @@ def test_a_client_may_say_so_much_an_hour_in_all_workers_together(
         assert say(gateway.url, third, as_={"Authorization": "Bearer TOKEN"}).status_code == 200
 
 
-def test_while_postgres_is_down_feedback_is_told_to_come_again(upstream: RawUpstream, tmp_path: Path):
-    postgres = EmbeddedPostgres(tmp_path / "postgres")
+def test_while_postgres_is_down_feedback_is_told_to_come_again(upstream: RawUpstream, tmp_path: Path, short_path: Path):
+    postgres = EmbeddedPostgres(short_path)
     url = postgres.start()
     server = f"server: {{listen: LISTEN, data_dir: '{tmp_path}', digest_key: 'a key for this test alone'}}"
     written = config(upstream, tmp_path, "down")

@@ -226,8 +226,8 @@ def test_a_worker_that_dies_in_the_middle_of_a_reload_comes_back_with_what_the_o
         assert len(digests()) == 1
 
 
-def test_what_was_purged_stays_so_over_a_reload_while_postgresql_is_down(tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / "postgres", max_connections=50)
+def test_what_was_purged_stays_so_over_a_reload_while_postgresql_is_down(tmp_path: Path, short_path: Path) -> None:
+    postgres = EmbeddedPostgres(short_path, max_connections=50)
     with redis_server() as redis, closing(Redis.from_url(redis.url)) as other_replica:
         url = postgres.start()
         head = SERVER.format(data=tmp_path / "data", workers=1).replace("admin:", f'digest_key: "{"k" * 32}", admin:')

@@ -37,9 +37,9 @@ routes:
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[str]:
+def postgres(short_path: Path) -> Iterator[str]:
     """The URL of a PostgreSQL of its own."""
-    server = EmbeddedPostgres(tmp_path / "postgres", max_connections=200)
+    server = EmbeddedPostgres(short_path, max_connections=200)
     yield server.start()
     server.stop()
 
@@ -212,8 +212,10 @@ def folder_of(url: str) -> str:
     return url.partition("host=")[2].partition("&")[0]
 
 
-def test_a_failover_to_another_address_is_followed(redis: Redis, upstream: RawUpstream, tmp_path: Path) -> None:
-    first, second = (EmbeddedPostgres(tmp_path / name) for name in ("first", "second"))
+def test_a_failover_to_another_address_is_followed(
+    redis: Redis, upstream: RawUpstream, tmp_path: Path, short_path: Path
+) -> None:
+    first, second = (EmbeddedPostgres(short_path / name) for name in ("first", "second"))
     folder = folder_of(first.start())
     try:
         other = folder_of(second.start())

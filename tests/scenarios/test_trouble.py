@@ -45,9 +45,9 @@ def answering(upstream: RawUpstream) -> None:
 
 
 @pytest.fixture
-def own_postgres(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+def own_postgres(short_path: Path) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL that a test may stop and start."""
-    postgres = EmbeddedPostgres(tmp_path / "data")
+    postgres = EmbeddedPostgres(short_path)
     postgres.start()
     yield postgres
     postgres.stop()
@@ -99,7 +99,7 @@ stores: {{postgres: {{url: "{url}"}}, memory: {{max_bytes: 0}}}}
     with serve(tmp_path, server + routes(upstream)) as gateway:
         assert x_cache(gateway, "are you there?") == "MISS"
         assert x_cache(gateway, "are you there?") == "HIT"
-        with frozen(tmp_path / "data"):  # it is there, and says nothing
+        with frozen(own_postgres.data_dir):  # it is there, and says nothing
             asked = time.monotonic()
             report = gateway.admin("GET", "shadow")
             assert (report.status_code, report.headers["content-type"]) == (503, "application/problem+json")
@@ -182,6 +182,7 @@ stores: {{redis: {{url: "redis://127.0.0.1:{redis_port}", timeout: 500ms}}}}
     try:
         with serve(tmp_path, config) as first, serve(tmp_path, config) as second:
             assert x_cache(first, "shared?") == "MISS"
+            until(lambda: first.metric("semgate_stage_seconds_count", stage="store"), "it is not stored")
             hit = until(
                 lambda: (answer := second.ask("/ask", {"query": "shared?"})).headers["x-cache"] == "HIT" and answer,
                 "the other gateway does not find it",
