@@ -31,7 +31,8 @@ stores:
   redis: {{url: "{redis}", timeout: 500ms}}
 upstreams: {{llm: {{url: "{upstream}"}}}}
 routes:
-  - {{name: ask, path: /ask, upstream: llm, preset: json-query, scope: public, tags: ["header:X-Tag"]}}
+  - {{name: ask, path: /ask, upstream: llm, preset: json-query, scope: public, tags: ["header:X-Tag"],
+     response: {{miss: buffer}}}}  # stored everywhere before anybody has it
   - {{name: locked, path: /locked, upstream: llm, preset: json-query, scope: public, coalesce: {{lock: {lock}}}}}
 """
 
