@@ -11,9 +11,19 @@ from typing import Any
 from gateway.core.asgi import FINISH, UNSEEN, Message, Receive, Scope, Send
 from gateway.errors import UpstreamError
 from gateway.fronts.conversation import ask_caller
+from gateway.fronts.inner_call import Answer
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": []}
 HEAD = [(b"content-type", b"text/plain")]
+
+
+class Oops(Exception):
+    """What an inner call may raise."""
+
+
+def pieces(*chunks: bytes) -> Callable[[bool], Answer]:
+    """An inner call that answers so."""
+    return lambda _unseen: Answer(200, HEAD, iter(chunks))
 
 
 async def passing(scope: Scope, receive: Receive, send: Send) -> None:

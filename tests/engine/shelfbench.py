@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from routebench import Doubter, Words
@@ -36,6 +37,9 @@ SPACE = Space("words", 64)
 KEY = b"k" * 32
 HERE = Place(b"s" * 32)
 LIMIT = 1000
+ASKED = "how do I cancel my contract"
+NEAR = "how do I cancel my contract please"
+FAR = "what is the weather in Lisbon"
 
 _numbers = itertools.count()
 
@@ -154,3 +158,11 @@ async def opened(
         yield bench
     finally:
         await bench.database.close()
+
+
+def run(url: str, scenario: Callable[[ShelfBench], Awaitable[None]], **more: object) -> None:
+    async def all_of_it() -> None:
+        async with opened(url, **more) as bench:  # type: ignore[arg-type]
+            await scenario(bench)
+
+    asyncio.run(all_of_it())
