@@ -74,16 +74,31 @@ class Teller:
     def stored(self, exchange: Exchange, hit: Hit, outcome: Outcome) -> None:
         """A stored answer went out."""
         entry = hit.entry
+        self._of_entry(exchange, hit, outcome, entry.status, old=age(entry.created_at, exchange.request.asked_at))
+
+    def _of_entry(
+        self,
+        exchange: Exchange,
+        hit: Hit,
+        outcome: Outcome,
+        status: int,
+        *,
+        reason: Reason | None = None,
+        old: int | None = None,
+    ) -> None:
+        """`old`: the age that the client was told, if it was given the entry."""
+        entry = hit.entry
         cost, dollars = self._tariff.count(entry.cost)
         self._emit(
             Served(
                 self._route,
                 outcome,
                 time.perf_counter() - exchange.started,
-                entry.status,
+                status,
                 source=hit.source,
+                reason=reason,
                 similarity=hit.similarity,
-                age=age(entry.created_at, exchange.request.asked_at),
+                age=old,
                 entry=entry.id,
                 cost=cost,
                 scope=entry.scope,
@@ -97,7 +112,7 @@ class Teller:
         """An upstream's answer went out, or a refusal."""
         match verdict:
             case Miss(reason=Reason.SHADOW, would_be=Hit() as hit) if outcome is Outcome.MISS:
-                self._would_be_stored(exchange, hit, status)
+                self._of_entry(exchange, hit, Outcome.SHADOW_HIT, status, reason=Reason.SHADOW)
                 return
             case Miss(reason=Reason.SHADOW) if outcome is Outcome.MISS:
                 outcome = Outcome.SHADOW_MISS
@@ -113,28 +128,6 @@ class Teller:
                 similarity=None if miss is None else miss.similarity,
                 scope=None if recording is None else recording.subject.scope,
                 client=exchange.scope.get(CALLER),
-            )
-        )
-
-    def _would_be_stored(self, exchange: Exchange, hit: Hit, status: int) -> None:
-        """An upstream's answer went out in place of a stored one."""
-        entry = hit.entry
-        cost, dollars = self._tariff.count(entry.cost)
-        self._emit(
-            Served(
-                self._route,
-                Outcome.SHADOW_HIT,
-                time.perf_counter() - exchange.started,
-                status,
-                source=hit.source,
-                reason=Reason.SHADOW,
-                similarity=hit.similarity,
-                entry=entry.id,
-                cost=cost,
-                scope=entry.scope,
-                kind=hit.kind,
-                client=exchange.scope.get(CALLER),
-                dollars=dollars,
             )
         )
 

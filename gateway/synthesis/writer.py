@@ -16,12 +16,11 @@ import msgspec
 
 from gateway.core.messages import Cost
 from gateway.core.synthesis_reading import Reading, Unusable
-from gateway.errors import ConfigError, SynthesisError
+from gateway.errors import SynthesisError
 from gateway.inference.budget import Budget, OverBudget, Spend
+from gateway.inference.chat import refuse_unusable
 
 SHIPPED = Path(__file__).parent / "prompts" / "answer.txt"
-OURS = ("model", "messages", "stream", "n", "tools")
-"""Members of the request body that `options` may not touch: with others the answer would be another thing."""
 ADVICE = {
     401: ": check the upstream's `headers`",
     403: ": check the upstream's `headers`",
@@ -99,11 +98,7 @@ class UpstreamWriter:
         price: Callable[[int, int], float | None] = unpriced,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if dollars_per_day is not None and price(1, 1) is None:
-            raise ConfigError(f"a budget in dollars needs a price: add one for {model!r} to `prices`")
-        settled = [name for name in OURS if name in (options or {})]
-        if settled:
-            raise ConfigError(f"`options` may not set {', '.join(f'`{name}`' for name in settled)}")
+        refuse_unusable(model, options, dollars_per_day, price)
         usual: dict[str, object] = {
             "temperature": 0,
             "max_tokens": max_tokens,

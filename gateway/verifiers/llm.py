@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gateway.errors import ConfigError, VerifierError
+from gateway.errors import VerifierError
 from gateway.inference.budget import Budget, OverBudget, Spend
+from gateway.inference.chat import refuse_unusable
 from gateway.inference.openai import Late, OpenAIServer, Raw, Refused, Unreachable
 from gateway.inference.server import refused
 from gateway.verifiers.prompt import quoted, read_verdict, shipped_prompt
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from gateway.core.messages import Near
 
-OURS = ("model", "messages", "stream", "n", "tools")
-"""Members of the request body that `options` may not touch: with others the answer would be another thing."""
 SPECIAL = 64
 """Tokens that a model may put around the messages."""
 
@@ -94,11 +93,7 @@ class LlmVerifier:
         on_used: Callable[[str, int, int], None] = uncounted,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if dollars_per_day is not None and price(1, 1) is None:
-            raise ConfigError(f"a budget in dollars needs a price: add one for {model!r} to `prices`")
-        settled = [name for name in OURS if name in (options or {})]
-        if settled:
-            raise ConfigError(f"`options` may not set {', '.join(f'`{name}`' for name in settled)}")
+        refuse_unusable(model, options, dollars_per_day, price)
         self._model = model
         self._prompt = prompt or shipped_prompt()
         self._server = OpenAIServer(
