@@ -56,6 +56,13 @@ class LineWriter:
             time.sleep(0.002)
         return True
 
+    def leave_to_parent(self) -> None:
+        """In the child of a fork: the thread is the parent's, and so are the lines that wait."""
+        self._lines.clear()
+        self._wake = threading.Event()
+        self._writing = False
+        self._thread = None
+
     def _begin(self) -> None:
         self._thread = threading.Thread(target=self._work, name="semgate lines", daemon=True)
         self._thread.start()
@@ -92,3 +99,6 @@ STDOUT = LineWriter(1, pause=0.02)
 """The access log's. Gathering costs it a moment, and saves the requests one."""
 STDERR = LineWriter(2)
 """Everybody else's."""
+
+for _writer in (STDOUT, STDERR):
+    os.register_at_fork(after_in_child=_writer.leave_to_parent)

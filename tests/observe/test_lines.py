@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -71,6 +73,23 @@ def test_a_reader_that_has_gone_is_not_missed(pipe: tuple[int, int]):
     writer.write(b"two\n")
     assert writer.flush(10)
     assert len(lost) == 2
+
+
+def test_the_child_of_a_fork_writes_its_own_lines():
+    """It has no thread of its parent's, and the parent may have begun one."""
+    program = """
+import os
+from gateway.observe.lines import STDERR
+STDERR.write(b"parent\\n")
+STDERR.flush()
+child = os.fork()
+if child == 0:
+    STDERR.write(b"child\\n")
+    os._exit(0 if STDERR.flush() else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "parent\nchild\n")
 
 
 def test_nothing_written_nothing_to_wait_for(pipe: tuple[int, int]):
