@@ -14,6 +14,8 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,14 +28,16 @@ from granian.log import LogLevels
 from gateway.config.load import read
 from gateway.config.model import EMBEDDED_POSTGRES, File, Route
 from gateway.config.report import render
+from gateway.core.events import Event, Restarted, Trouble
 from gateway.errors import CacheTrouble, ConfigError
-from gateway.observe.logs import SERVER_LOGGING
+from gateway.observe.logs import SERVER_LOGGING, log_to_stderr, warn_of_part
 from gateway.runtime import last_good
 from gateway.runtime.addresses import split_address
 from gateway.runtime.control import Control
 from gateway.runtime.environment import CONFIG, CONTROL_FOLDER, EMBEDDED_URL, LOG_LEVEL, METRICS_FOLDER
 from gateway.stores.digest import load_or_create_digest_key
 from gateway.stores.embedded import EmbeddedPostgres
+from gateway.stores.supervisor import Supervisor
 
 # Connections beyond the workers' pools: sweeps, promotions, an operator's psql, programs with the cache inside that use the
 # same data folder.
@@ -55,46 +59,58 @@ def run(path: Path, log_level: str) -> int:
             return 1
     os.environ[CONFIG] = str(path.resolve())
     os.environ[LOG_LEVEL] = log_level
-    postgres: EmbeddedPostgres | None = None
     try:
         shared = Path(tempfile.mkdtemp(prefix="semgate-"))
     except OSError as error:
         sys.stderr.write(f"error: workers share a temporary folder, and there is no place for one: {error.strerror}\n")
         return 1
     _share(shared, settings.server.workers)
+    log_to_stderr(log_level)
+    embedded = settings.stores.postgres.url == EMBEDDED_POSTGRES
     try:
-        if settings.stores.postgres.url == EMBEDDED_POSTGRES:
-            postgres = _start_postgres(settings)
-        _announce(path, settings, len(loaded.problems))
-        _serve(settings, Control(shared))
+        with _postgres(settings) if embedded else nullcontext():
+            _announce(path, settings, len(loaded.problems))
+            _serve(settings, Control(shared))
     except ConfigError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     finally:
-        if postgres is not None:
-            postgres.stop()
         shutil.rmtree(shared, ignore_errors=True)
     return 0
 
 
-def _start_postgres(settings: File) -> EmbeddedPostgres:
-    """The embedded server and its digest key. A server that does not come up leaves the gateway forwarding; a folder
-    that cannot be written is the operator's to mend."""
+@contextmanager
+def _postgres(settings: File) -> Iterator[None]:
+    """Run the embedded server, with its digest key. While it does not come up the gateway forwards; a folder that cannot
+    be written is the operator's to mend."""
     if not settings.server.digest_key:
         load_or_create_digest_key(
             settings.server.data_dir
         )  # first: a key that cannot be used must leave no server behind
     connections = settings.server.workers * settings.stores.postgres.pool + SPARE_CONNECTIONS
     postgres = EmbeddedPostgres(settings.server.data_dir, max_connections=connections)
+    os.environ[EMBEDDED_URL] = postgres.url
     try:
         os.environ[EMBEDDED_URL] = postgres.start()
     except CacheTrouble as trouble:
-        sys.stderr.write(f"warning: {trouble}; requests are forwarded, nothing is cached in PostgreSQL\n")
+        sys.stderr.write(f"warning: {trouble}; until it does requests are forwarded, nothing is cached in PostgreSQL\n")
     for folder in postgres.opened_up:
         sys.stderr.write(
             f"note: {folder} may be passed through by everybody now (o+x): PostgreSQL does not run as root\n"
         )
-    return postgres
+    supervisor = Supervisor(postgres, _tell)
+    supervisor.begin()
+    try:
+        yield
+    finally:
+        supervisor.end()
+        postgres.stop()
+
+
+def _tell(event: Event) -> None:
+    """Workers tell their own."""
+    if isinstance(event, Trouble | Restarted):
+        warn_of_part(event)
 
 
 def _share(folder: Path, workers: int) -> None:

@@ -98,6 +98,13 @@ class Trouble(msgspec.Struct, frozen=True, gc=False):
     detail: str
 
 
+class Restarted(msgspec.Struct, frozen=True, gc=False):
+    """A part that semgate itself runs did not, and does again; `part` and `detail` as in Trouble."""
+
+    part: str
+    detail: str
+
+
 class BreakerMoved(msgspec.Struct, frozen=True, gc=False):
     """After repeated failures a part is skipped for a while (`open`), or used again."""
 
@@ -219,6 +226,7 @@ Event: TypeAlias = (
     | Kept
     | NotKept
     | Trouble
+    | Restarted
     | BreakerMoved
     | UpstreamTried
     | Reloaded

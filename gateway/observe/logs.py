@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.core.events import Served
+from gateway.core.events import Restarted, Served, Trouble
 from gateway.observe.lines import STDERR, STDOUT, LineWriter
+
+LOG = logging.getLogger("semgate")
 
 _encode = msgspec.json.Encoder().encode
 DIGEST_SHOWN = 16
@@ -65,6 +67,12 @@ def log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for client in CLIENTS:
         logging.getLogger(client).setLevel(logging.WARNING)
+
+
+def warn_of_part(event: Trouble | Restarted) -> None:
+    """One line of what became of a part."""
+    name = "trouble" if isinstance(event, Trouble) else "restarted"
+    LOG.warning(name, extra={"fields": {"part": event.part, "detail": event.detail}})
 
 
 def write_access_line(event: Served, trace: str | None, writer: LineWriter = STDOUT) -> None:

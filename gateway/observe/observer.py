@@ -26,6 +26,7 @@ from gateway.core.events import (
     Proven,
     Purged,
     Reloaded,
+    Restarted,
     Served,
     Spent,
     Stage,
@@ -37,7 +38,7 @@ from gateway.core.events import (
 )
 from gateway.core.messages import Cost, HitKind, Reason, Source
 from gateway.observe.lines import STDERR, STDOUT
-from gateway.observe.logs import write_access_line
+from gateway.observe.logs import warn_of_part, write_access_line
 from gateway.observe.metrics import Metrics
 
 LOG = logging.getLogger("semgate")
@@ -93,7 +94,9 @@ class Observer:
                 self._tried(event)
             case Trouble():
                 self.metrics.troubles.labels(event.part).inc()
-                LOG.warning("trouble", extra={"fields": {"part": event.part, "detail": event.detail}})
+                warn_of_part(event)
+            case Restarted():
+                warn_of_part(event)
             case BreakerMoved():
                 state = "open" if event.open else "closed"
                 self.metrics.breaker_moves.labels(event.part, state).inc()

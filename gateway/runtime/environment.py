@@ -5,7 +5,7 @@ from __future__ import annotations
 # The routes file, and what to log.
 CONFIG = "SEMGATE_CONFIG"
 LOG_LEVEL = "SEMGATE_LOG_LEVEL"
-# The URL of the embedded PostgreSQL, where it came up.
+# The URL of the embedded PostgreSQL: where it is, or will be once it comes up.
 EMBEDDED_URL = "SEMGATE_EMBEDDED_URL"
 # The folder through which reloads reach all workers (see control).
 CONTROL_FOLDER = "SEMGATE_CONTROL"

@@ -208,8 +208,7 @@ class Gateway:
             raise ConfigError(
                 "stores.postgres.url: the embedded PostgreSQL is started with semgate: it takes a restart"
             )
-        # Without a server that came up, a URL nobody answers: every use is a StoreError, every request is forwarded.
-        return os.environ.get(EMBEDDED_URL, "postgresql:///?host=/nonexistent")
+        return os.environ[EMBEDDED_URL]
 
     def _take(self, generation: Generation) -> None:
         """From here on requests go to this generation."""

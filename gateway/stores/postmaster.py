@@ -7,12 +7,15 @@ It listens on a unix socket only, in a folder that nobody else may enter, so it 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
-import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +29,10 @@ PORT = 5432
 LONGEST_SOCKET_PATH = 100
 SOCKET_FOLDER_PREFIX = "semgate-pg-"
 LOG_KEPT_BYTES = 1 << 20
+# Seconds for a server that is late to shut down again, before it is killed.
+GIVING_UP_SECONDS = 5.0
+# Seconds between two tries to start while processes of the killed server still run, at most.
+LONGEST_PAUSE = 5.0
 
 SETTINGS = {
     "listen_addresses": "",
@@ -43,9 +50,19 @@ SETTINGS = {
 }
 
 
-class Running(NamedTuple):
-    pid: int
-    url: str
+class Deadline:
+    """So many seconds from now; sooner where it is `called_off`."""
+
+    def __init__(self, seconds: float, called_off: threading.Event | None = None) -> None:
+        self._at = time.monotonic() + seconds
+        self._called_off = called_off or threading.Event()
+
+    def passed(self) -> bool:
+        return time.monotonic() > self._at or self._called_off.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, but not on where it is called off."""
+        self._called_off.wait(seconds)
 
 
 class Process:
@@ -70,9 +87,14 @@ class Process:
                 child.returncode = 0
 
 
-def find(pgdata: Path) -> Running | None:
-    """The server that runs on this folder, waiting for one that is just coming up or recovering."""
-    deadline = time.monotonic() + 60
+def is_running(pgdata: Path) -> bool:
+    """Is there a server on this folder, perhaps one that is just coming up?"""
+    state = _read_pid_file(pgdata)
+    return state is not None and _lives(state, pgdata)
+
+
+def find(pgdata: Path, deadline: Deadline) -> str | None:
+    """The URL of the server that runs on this folder, waiting for one that is just coming up or recovering."""
     while (state := _read_pid_file(pgdata)) is not None:
         if not _lives(state, pgdata):
             # PostgreSQL itself passes over files of a process that is gone, not over those whose pid is in use again.
@@ -82,11 +104,9 @@ def find(pgdata: Path) -> Running | None:
             _remove_socket_folder(state.socket_folder)
             return None
         if state.status == "ready":
-            return Running(state.pid, state.url)
-        if time.monotonic() > deadline:
-            raise StoreError(
-                f"embedded postgres: the server of {pgdata} is still '{state.status}' after 60 s; see its log"
-            )
+            return _url(state.socket_folder)
+        if deadline.passed():
+            raise StoreError(f"embedded postgres: the server of {pgdata} is still '{state.status}'; see its log")
         time.sleep(0.01)
     return None
 
@@ -98,17 +118,17 @@ class _PidFile(NamedTuple):
     socket_folder: str
     status: str
 
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@/postgres?host={quote(self.socket_folder, safe='/')}&port={PORT}"
+
+def _url(socket_folder: Path | str) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(str(socket_folder), safe='/')}&port={PORT}"
 
 
 def _read_pid_file(pgdata: Path) -> _PidFile | None:
     try:
-        lines = [line.strip() for line in (pgdata / "postmaster.pid").read_text().splitlines()]
-    except FileNotFoundError:
+        lines = [line.strip() for line in (pgdata / "postmaster.pid").read_text(errors="replace").splitlines()]
+    except OSError:  # most often there is none; where it cannot be read, no server can start and its log says why
         return None
-    if not lines or not lines[0].isdigit():
+    if not lines or not re.fullmatch("[1-9][0-9]{0,8}", lines[0]):
         return None
     lines += [""] * (8 - len(lines))
     return _PidFile(int(lines[0]), lines[4], lines[7] or "starting")
@@ -116,15 +136,19 @@ def _read_pid_file(pgdata: Path) -> _PidFile | None:
 
 def _lives(state: _PidFile, pgdata: Path) -> bool:
     """Whether the server that wrote this pid file still runs, perhaps in another container that shares the folder."""
-    if state.socket_folder:
-        with socket.socket(socket.AF_UNIX) as door:
-            try:
-                door.connect(f"{state.socket_folder}/.s.PGSQL.{PORT}")
-            except OSError:
-                pass
-            else:
-                return True
-    return _is_server(state.pid, pgdata)
+    return _is_server(state.pid, pgdata) or (bool(state.socket_folder) and _listens(state.socket_folder))
+
+
+def _listens(socket_folder: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.setblocking(False)
+        try:
+            door.connect(f"{socket_folder}/.s.PGSQL.{PORT}")
+        except BlockingIOError:  # too many wait there already
+            return True
+        except (OSError, ValueError):  # nobody, or not a path at all
+            return False
+    return True
 
 
 def _is_alive(pid: int) -> bool:
@@ -148,12 +172,12 @@ def _is_server(pid: int, pgdata: Path) -> bool:
 
 
 def launch(
-    pgdata: Path, account: cluster.Account, *, fresh: bool, max_connections: int, timeout: float
-) -> tuple[Running, Process]:
-    """Start the server and wait until it accepts connections. Raises StoreError with the log's last line. A `fresh`
+    pgdata: Path, account: cluster.Account, *, fresh: bool, max_connections: int, deadline: Deadline
+) -> tuple[str, Process]:
+    """Start the server and wait until it accepts connections; its URL. Raises StoreError with its last words. A `fresh`
     cluster is synced to disk beside it."""
     binaries, _version = cluster.binaries()
-    socket_folder = _socket_folder(pgdata, account)
+    socket_folder = _make_socket_folder(pgdata, account)
     settings = SETTINGS | {"max_connections": str(max_connections), "unix_socket_directories": str(socket_folder)}
     command = [str(binaries / "postgres"), "-D", str(pgdata), "-p", str(PORT)]
     for name, value in settings.items():
@@ -161,72 +185,74 @@ def launch(
     log = pgdata.with_name("postgres.log")
     if log.exists() and log.stat().st_size > LOG_KEPT_BYTES:
         log.replace(log.with_name("postgres.log.1"))
-    deadline = time.monotonic() + timeout
+    pause = 0.05
     while True:
-        popen = _spawn(command, account, log)
-        running = _wait_until_ready(popen, pgdata, deadline)
-        if running is not None:
-            return running, Process(popen, _sync(pgdata, binaries, account) if fresh else None)
-        said = _last_lines(log)
-        # A server that was killed alone: its children notice and go within moments, and until then block the next one.
-        if "still in use" not in said or time.monotonic() > deadline:
+        with log.open("ab") as output:
+            begins = output.tell()
+            popen = cluster.spawn(command, account, output=output)
+        if _wait_until_ready(popen, pgdata, deadline):
+            return _url(socket_folder), Process(popen, _sync(pgdata, binaries, account) if fresh else None)
+        said = _last_lines(log, begins)
+        # A server that was killed alone: its children notice and go within moments, unless they are at work. Until then they
+        # block the next one.
+        if "still in use" not in said or deadline.passed():
             _remove_socket_folder(str(socket_folder))
             raise StoreError(f"embedded postgres: the server did not start: {said} (see {log})")
-        time.sleep(0.05)
+        deadline.pause(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _spawn(command: list[str], account: cluster.Account, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603
-            command,
-            env=cluster.environment(),
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # A session of its own: the terminal's Ctrl-C stops the gateway, which then stops the server.
-            start_new_session=True,
-            user=account.uid,
-            group=account.gid,
-            extra_groups=None if account.uid is None else [],
-        )
-
-
-def _wait_until_ready(popen: subprocess.Popen[bytes], pgdata: Path, deadline: float) -> Running | None:
-    """None when it ended, or was ended for being late."""
+def _wait_until_ready(popen: subprocess.Popen[bytes], pgdata: Path, deadline: Deadline) -> bool:
+    """False when it ended, or was ended for being late."""
     while popen.poll() is None:
         state = _read_pid_file(pgdata)
         if state is not None and state.pid == popen.pid and state.status == "ready":
-            return Running(popen.pid, state.url)
-        if time.monotonic() > deadline:
-            popen.terminate()
-            popen.wait()
+            return True
+        if deadline.passed():
+            popen.send_signal(signal.SIGINT)
+            try:
+                popen.wait(GIVING_UP_SECONDS)
+            except subprocess.TimeoutExpired:
+                popen.kill()
+                popen.wait()
         time.sleep(0.002)
-    return None
+    return False
 
 
 def _sync(pgdata: Path, binaries: Path, account: cluster.Account) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603
-        [str(binaries / "initdb"), "--sync-only", "--pgdata", str(pgdata)],
-        env=cluster.environment(),
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        user=account.uid,
-        group=account.gid,
-        extra_groups=None if account.uid is None else [],
-    )
+    command = [str(binaries / "initdb"), "--sync-only", "--pgdata", str(pgdata)]
+    return cluster.spawn(command, account, output=subprocess.DEVNULL)
 
 
-def _socket_folder(pgdata: Path, account: cluster.Account) -> Path:
+def url(pgdata: Path) -> str:
+    """Where a server of this folder is once it is launched: at the same place again after each start, as who uses it goes
+    on asking there."""
+    return _url(_socket_folder(pgdata))
+
+
+def _socket_folder(pgdata: Path) -> Path:
     # A comma or quote would end the path in PostgreSQL's list of folders and in URLs.
     if len(os.fsencode(pgdata / f".s.PGSQL.{PORT}")) <= LONGEST_SOCKET_PATH and not set(str(pgdata)) & set(",\"'"):
         return pgdata
-    folder = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER_PREFIX, dir="/tmp"))
-    if account.uid is not None and account.gid is not None:
-        os.chown(folder, account.uid, account.gid)
+    name = SOCKET_FOLDER_PREFIX + hashlib.sha256(os.fsencode(pgdata)).hexdigest()[:16]
+    return Path("/tmp", name)  # noqa: S108 - whose it is is looked at
+
+
+def _make_socket_folder(pgdata: Path, account: cluster.Account) -> Path:
+    folder = _socket_folder(pgdata)
+    if folder == pgdata:
+        return folder
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in (os.geteuid(), account.uid):
+            raise StoreError(
+                f"embedded postgres: {folder} is somebody else's; a server.data_dir with a shorter name needs no such folder"
+            )
+        if account.uid is not None and account.gid is not None:
+            os.chown(folder, account.uid, account.gid)
+    except OSError as error:
+        raise StoreError(f"embedded postgres: {folder}: {error.strerror}") from error
     return folder
 
 
@@ -235,8 +261,9 @@ def _remove_socket_folder(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _last_lines(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
+def _last_lines(log: Path, begins: int) -> str:
+    """What a server said that began there. Nothing of earlier ones: that would explain nothing, and may name what is stored."""
+    lines = log.read_bytes()[begins:].decode(errors="replace").strip().splitlines()
     return " / ".join(line.partition("] ")[2] or line for line in lines[-3:]) or "no message"
 
 

@@ -48,6 +48,8 @@ OTHERWISE = {
         "proxy.connections:STALE_WITHIN", "proxy.departure:BEGIN_AFTER", "proxy.departure:LOOK_AGAIN_AFTER",
         "runtime.reload:TICK", "runtime.orphan:TICK", "cli.serve:TOLD_AGAIN_AFTER", "runtime.door:STARTING_SECONDS",
         "runtime.watch:SETTLES", "stores.purge_log:SETTLE_SECONDS", "stores.purge_log:KEPT_AT_LEAST",
+        "stores.supervisor:LOOK_SECONDS", "stores.supervisor:FIRST_PAUSE", "stores.supervisor:LONGEST_PAUSE", "stores.supervisor:STEADY_SECONDS",
+        "stores.postmaster:LONGEST_PAUSE",
     },
     "how something is counted or estimated": {
         "core.calibration:CONFIDENCE", "core.given:FEWEST_WORDS", "core.pairs_forms:DETAIL", "core.pairs_forms:LONGEST", "core.synthesis_reading:LOOKED_AT", "core.evidence:Z_95", "engine.opinions:SAME_WORDS", "runtime.offline:DECIMALS",

@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, StoreError
 from gateway.stores.embedded import EmbeddedPostgres
 
 USER = """
@@ -226,6 +226,19 @@ def test_any_folder_name_will_do(folder: Path, name: str) -> None:
     socket_folder = Path(url.partition("host=")[2].partition("&")[0])
     if socket_folder.name.startswith("semgate-pg-"):
         assert not socket_folder.exists()
+
+
+def test_a_folder_for_the_socket_that_others_can_enter_is_not_used(folder: Path) -> None:
+    mine = EmbeddedPostgres(folder / ("x" * 120))
+    socket_folder = Path(mine.url.partition("host=")[2].partition("&")[0])
+    socket_folder.mkdir(mode=0o755)
+    try:
+        with pytest.raises(StoreError, match="somebody else's"):
+            mine.start()
+    finally:
+        socket_folder.rmdir()
+    assert mine.start() == mine.url
+    mine.stop()
 
 
 def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:

@@ -15,6 +15,7 @@ import fcntl, os, sys, threading
 from pathlib import Path
 from gateway.stores import embedded
 from gateway.stores.embedded import EmbeddedPostgres
+from gateway.stores.postmaster import Deadline
 
 folder = Path(sys.argv[1])
 runs = lambda: (folder / "postgres" / "postmaster.pid").exists()
@@ -96,7 +97,7 @@ assert not runs()
 
 def test_a_child_does_not_go_on_holding_the_lock_under_which_its_parent_was_starting(folder: Path) -> None:
     story = """
-with server._exclusively():
+with server._exclusively(Deadline(5.0)):
     let_go = in_child(lambda: None)
 other = EmbeddedPostgres(folder)
 embedded.START_TIMEOUT = 2.0
