@@ -8,7 +8,7 @@ from pathlib import Path
 
 from quality.figures import KindFigures, Share
 from quality.judging import COSINE_LOOSE, COSINE_STRICT, RULES, VERIFIER
-from quality.report import Result, number, percent, told, verdict
+from quality.report import Result, number, percent, rewrites, told, verdict
 
 BEGIN, END = "<!-- measured: written by make quality -->", "<!-- end of what was measured -->"
 PICTURES = ("pairs", "kinds", "streams")
@@ -41,6 +41,8 @@ def markdown(result: Result) -> str:
         _kinds([kind for kind in result.kinds if kind.label == 0]),
         "### Rewrites that keep the meaning: share served (more is better)",
         _kinds([kind for kind in result.kinds if kind.label == 1]),
+        "All of a set, where only the surface differs and where the wording does:",
+        _rewrites(result),
         "![Served share by kind](images/quality-kinds.png)",
         "### Streams",
         _streams(result),
@@ -96,6 +98,14 @@ def _kinds(kinds: Sequence[KindFigures]) -> str:
             ]
         )
     return _table(["kind", "pairs", COSINE_LOOSE, COSINE_STRICT, "verifier (95 % interval)", *sets], rows)
+
+
+def _rewrites(result: Result) -> str:
+    rows = [
+        [name, *(told(shares[rule]) for shares in (surface, reworded) for rule in RULES)]
+        for name, surface, reworded in rewrites(result)
+    ]
+    return _table(["set", *(f"{what}, {rule}" for what in ("surface", "reworded") for rule in RULES)], rows)
 
 
 def _of_set(kind: KindFigures | None) -> str:

@@ -45,7 +45,10 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class PairFigures(msgspec.Struct, frozen=True):
-    """By rule, the share of the right and of the wrong pairs that is served; average precision of both orders."""
+    """By rule, the share of the right and of the wrong pairs that is served; average precision of both orders.
+
+    Of the right pairs of a set of edits: those of which the `surface` differs, and the `reworded` ones; else None.
+    """
 
     name: str
     right: dict[str, Share]
@@ -53,6 +56,8 @@ class PairFigures(msgspec.Struct, frozen=True):
     precision_cosine: float
     precision_verifier: float
     goals: list[Goal]
+    surface: dict[str, Share] | None = None
+    reworded: dict[str, Share] | None = None
 
 
 class KindFigures(msgspec.Struct, frozen=True):
@@ -86,9 +91,15 @@ def pair_figures(judged: Judged) -> PairFigures:
     right = {rule: _share(judged.served(rule), judged.label) for rule in RULES}
     wrong = {rule: _share(judged.served(rule), ~judged.label) for rule in RULES}
     goals = []
+    surface = reworded = None
     if judged.edits:
+        on_surface = np.array([pair.surface for pair in judged.pairs])
+        surface = {rule: _share(judged.served(rule), on_surface) for rule in RULES}
+        reworded = {rule: _share(judged.served(rule), judged.label & ~on_surface) for rule in RULES}
         goals.append(Goal("changes served", wrong[VERIFIER].value, CHANGES_SERVED, at_least=False))
-        goals.append(Goal("rewrites served", right[VERIFIER].value, REWRITES_SERVED, at_least=True))
+        for name, shares in (("surface rewrites served", surface), ("reworded served", reworded)):
+            if shares[VERIFIER].whole >= LEAST_OF_A_KIND:
+                goals.append(Goal(name, shares[VERIFIER].value, REWRITES_SERVED, at_least=True))
     else:
         goals.append(Goal("right served", right[VERIFIER].part, right[COSINE_STRICT].part, at_least=True))
         goals.append(Goal("wrong served", wrong[VERIFIER].part, wrong[COSINE_STRICT].part / 2, at_least=False))
@@ -99,6 +110,8 @@ def pair_figures(judged: Judged) -> PairFigures:
         average_precision(judged.similarity, judged.label),
         average_precision(judged.rank(), judged.label),
         goals,
+        surface,
+        reworded,
     )
 
 

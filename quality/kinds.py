@@ -16,6 +16,13 @@ from quality.edits.words import exclusions, fillers, samenesses
 ASKING = frozenset({"who", "whom", "whose", "what", "when", "where", "why", "which", "how"})
 NEGATIONS = frozenset({"not", "no", "never", "without", "cannot", "n't", "nor", "neither", "none", "nobody", "nothing"})
 NUMBERS = frozenset([*NUMBER_WORDS, *TENS.values()])
+SURFACE = frozenset(
+    {
+        *("case", "punctuation", "whitespace", "spelling", "typo", "contraction", "diacritics"),
+        *("abbreviation", "plural", "numberform", "politeness", "filler"),
+    }
+)
+"""Rewrites that leave the wording: what is written otherwise, or stands around it. All others say it in other words."""
 _WORD = re.compile(r"n't\b|[^\W_]+(?='t\b)|[^\W_]+|'\w+")
 
 

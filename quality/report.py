@@ -46,6 +46,7 @@ def tables(result: Result) -> list[Table]:
         _pair_table(result),
         _kind_table(result, 0),
         _kind_table(result, 1),
+        _rewrite_table(result),
         _stream_table(result),
         *([_sweep_table(result)] if result.at_other_scores else []),
     ]
@@ -79,6 +80,25 @@ def _kind_table(result: Result, label: int) -> Table:
         shown = verdict([each.goal]) if each.goal and each.proves else ""
         table.add_row(each.kind, each.source, str(served.whole), *cells, interval(served), shown)
     return table
+
+
+def _rewrite_table(result: Result) -> Table:
+    table = _table("set", "rewrites: share served where only the surface differs, and where the wording does")
+    for what in ("surface", "reworded"):
+        for rule in RULES:
+            table.add_column(f"{what}\n{rule}", justify="right")
+    for name, surface, reworded in rewrites(result):
+        table.add_row(name, *(told(shares[rule]) for shares in (surface, reworded) for rule in RULES))
+    return table
+
+
+def rewrites(result: Result) -> list[tuple[str, dict[str, Share], dict[str, Share]]]:
+    """Of each set of edits: its name, and by rule the share served of its rewrites on the surface and of its other wordings."""
+    return [
+        (each.name, each.surface, each.reworded)
+        for each in result.pairs
+        if each.surface is not None and each.reworded is not None
+    ]
 
 
 def _stream_table(result: Result) -> Table:

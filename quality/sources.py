@@ -14,7 +14,7 @@ from random import Random
 import msgspec
 
 from quality.edits import generate
-from quality.kinds import kind_of
+from quality.kinds import SURFACE, kind_of
 
 HANDWRITTEN = Path(__file__).parent / "handwritten.csv"
 LATER = Path(__file__).parent / "handwritten_later.csv"
@@ -26,13 +26,19 @@ UNSEEN_SEED = 20_000
 
 
 class LabelledPair(msgspec.Struct, frozen=True):
-    """`label` 1: the same answer is right for both. `kind`: what differs, "" where nobody says."""
+    """`label` 1: the same answer is right for both. `kind`: what differs, "" where nobody says; `further`: what else does."""
 
     text_a: str
     text_b: str
     label: int
     kind: str = ""
     domain: str = ""
+    further: tuple[str, ...] = ()
+
+    @property
+    def surface(self) -> bool:
+        """A rewrite that leaves the wording as it is."""
+        return self.label == 1 and SURFACE.issuperset((self.kind, *self.further))
 
 
 class PairSet(msgspec.Struct, frozen=True):
@@ -79,10 +85,10 @@ def read_folder(
 
 
 def generated(count: int) -> PairSet:
-    pairs = [
-        LabelledPair(pair.text_a, pair.text_b, pair.label, pair.kind.partition("+")[0], pair.domain)
-        for pair in generate(UNSEEN_SEED, count)
-    ]
+    pairs = []
+    for pair in generate(UNSEEN_SEED, count):
+        kind, *further = pair.kind.split("+")
+        pairs.append(LabelledPair(pair.text_a, pair.text_b, pair.label, kind, pair.domain, tuple(further)))
     return PairSet("generated", pairs, edits=True)
 
 

@@ -54,6 +54,19 @@ def test_kinds_have_goals_of_their_own(kind: str, served: int, reached: bool) ->
     assert figures.goal.reached is reached
 
 
+def test_rewrites_of_the_surface_and_of_the_wording_have_goals_apart() -> None:
+    rows = [(0.99, 0.9, 1, "case")] * 20 + [(0.99, 0.9 if n < 10 else 0.1, 1, "reworded") for n in range(20)]
+    figures = pair_figures(judged(*rows, (0.99, 0.1, 0, "name"), edits=True))
+    reached = {goal.name: goal.reached for goal in figures.goals}
+    assert reached == {"changes served": True, "surface rewrites served": True, "reworded served": False}
+
+
+def test_a_rewrite_that_hides_another_wording_is_not_one_of_the_surface() -> None:
+    assert LabelledPair("a", "b", 1, "case").surface
+    assert not LabelledPair("a", "b", 1, "case", further=("reworded",)).surface
+    assert not LabelledPair("a", "b", 0, "case").surface
+
+
 def test_rewrites_have_no_goal_by_kind() -> None:
     (figures,) = kind_figures(judged((0.99, 0.9, 1, "case"), edits=True))
     assert figures.goal is None
