@@ -31,6 +31,7 @@ FIXED = (
     Fixed("core.quota:LONGEST_WAIT", Duration(60), "that `Retry-After` asks for where a minute's limit is used up"),
     Fixed("proxy.forwarding:PEERS_REMEMBERED", 4096, "addresses remembered as proxies or not, per worker"),
     Fixed("core.pairs:WORDS", 96, "words in which two questions may differ for `pairwise` to judge them; beyond: not the same"),
+    Fixed("core.pairs_reading:REMEMBERED", 256, "questions that `pairwise` has read and remembers, per worker"),
     Fixed("runtime.verifying:PAIRWISE_TIMEOUT", Duration(1), "for the opinion of `pairwise`"),
     Fixed("runtime.offline_stream:MOST_QUESTIONS", 100_000, "questions of a log that `simulate` and `calibrate` play"),
     Fixed("runtime.offline_denials:EMBEDDING_SECONDS", Duration(600), "for them to embed the denied questions of a file"),

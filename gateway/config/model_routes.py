@@ -21,7 +21,7 @@ PAIRWISE = "pairwise"
 NO_VERIFIER = "none"
 # docs/quality.md shows what is right and wrong at this setting, and `make quality` measures it anew.
 CANDIDATE = 0.6
-AT_LEAST_PAIRWISE = 0.86
+AT_LEAST_PAIRWISE = 0.85
 AT_LEAST = 0.5
 
 

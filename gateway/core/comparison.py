@@ -43,8 +43,8 @@ class Stated(NamedTuple):
 
 STATED_ERROR: Mapping[str, Stated] = MappingProxyType(
     {
-        STRUCTURED: Stated((0, 32), (3, 32), (1, 28), (4, 28)),
-        PROSE: Stated((1, 98), (28, 98), (10, 196), (59, 196)),
+        STRUCTURED: Stated((0, 32), (3, 32), (0, 28), (4, 28)),
+        PROSE: Stated((0, 98), (28, 98), (9, 196), (61, 196)),
     }
 )
 """By `how`, on answers written for it, with the shipped embedder; the wrong ones are answers to a question that is one word or

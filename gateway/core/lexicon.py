@@ -8,9 +8,11 @@ an unknown word counts as content.
 
 from __future__ import annotations
 
+from gateway.core.folding import fold
+
 
 def _words(kind: str, text: str) -> dict[str, str]:
-    return dict.fromkeys(text.split(), kind)
+    return dict.fromkeys(fold(text).split(), kind)
 
 
 CONTENT, LIGHT, FILLER, NUMBER, NEGATOR, ASKING, PLACING, PERSON, MODAL, BOUND, SYMBOL, WHEN, PAUSE = (
@@ -64,7 +66,7 @@ KINDS: dict[str, str] = {
         """
         what which who whom whose when where why how whether howmuch howlong howold howfar howoften howto howmany
         was wer wen wem wann wo warum wieso weshalb wie welche welcher welches wohin woher
-        qui que quoi quand où pourquoi comment combien quel quelle quels quelles
+        qui que quoi quand pourquoi comment combien quel quelle quels quelles
         qué quién quiénes cuándo dónde cómo cuánto cuánta cuántos cuántas cuál cuáles
         quem quando onde como quanto quantos quantas qual quais chi cosa dove perché quale quali
         wat wie waar wanneer waarom hoe welk welke
@@ -76,9 +78,9 @@ KINDS: dict[str, str] = {
         from to into onto in on at by with within for against towards toward through across between among over under above
         below behind beside near off out up down after before during until till since about around along inside outside
         upon via per than then versus vs if while because ago away back beyond despite instead or but
-        de da di à von nach vor zu bis aus über unter zwischen mit für gegen seit
+        de da di von nach vor zu bis aus über unter zwischen mit für gegen seit
         depuis vers avant après entre dans sur sous avec pour contre par chez
-        desde hasta hacia antes después sobre con para por em até antes depois com dal dalla fino dopo prima
+        desde hasta hacia antes después sobre con para por em antes depois com dal dalla fino dopo prima
         """,
     ),
     **_words(
@@ -123,15 +125,15 @@ NUMBERS: dict[str, int] = {
     for value, words in {
         0: "zero null nil",
         1: "one once eins uno",
-        2: "two twice zwei deux dos due",
-        3: "three drei trois tres thrice",
+        2: "two twice zwei deux dos due twee",
+        3: "three drei trois tres thrice drie",
         4: "four fourth vier quatre cuatro quattro",
-        5: "five fifth fünf cinq cinco cinque",
-        6: "six sixth sechs seis",
-        7: "seven seventh sieben siete sette",
-        8: "eight eighth acht huit ocho otto",
-        9: "nine ninth neun neuf nueve nove",
-        10: "ten tenth zehn dix diez dieci",
+        5: "five fifth fünf cinq cinco cinque vijf",
+        6: "six sixth sechs seis zes",
+        7: "seven seventh sieben siete sette zeven sete",
+        8: "eight eighth acht huit ocho otto oito",
+        9: "nine ninth neun neuf nueve nove negen",
+        10: "ten tenth zehn dix diez dieci dez tien",
         11: "eleven eleventh elf",
         12: "twelve twelfth dozen zwölf",
         13: "thirteen thirteenth",
@@ -150,9 +152,36 @@ NUMBERS: dict[str, int] = {
         80: "eighty",
         90: "ninety",
     }.items()
-    for word in words.split()
+    for word in fold(words).split()
 }
-SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "grand": 1_000}
+SCALES = {
+    "hundred": 100,
+    "thousand": 1_000,
+    "million": 1_000_000,
+    "billion": 1_000_000_000,
+    "grand": 1_000,
+    "bn": 1_000_000_000,
+    "mln": 1_000_000,
+    "mio": 1_000_000,
+    "tausend": 1_000,
+    "duizend": 1_000,
+}
+
+UNITS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("g", "gr"), ("gram", CONTENT)),
+    **dict.fromkeys(("l", "ltr"), ("liter", CONTENT)),
+    **dict.fromkeys(("h", "std"), ("hour", CONTENT)),
+    **dict.fromkeys(("ml",), ("milliliter", CONTENT)),
+    **dict.fromkeys(("mg",), ("milligram", CONTENT)),
+    **dict.fromkeys(("gb", "gig", "gig"), ("gigabyte", CONTENT)),
+    **dict.fromkeys(("mb",), ("megabyte", CONTENT)),
+    **dict.fromkeys(("kb",), ("kilobyte", CONTENT)),
+    **dict.fromkeys(("tb",), ("terabyte", CONTENT)),
+    **dict.fromkeys(("tbsp",), ("tablespoon", CONTENT)),
+    **dict.fromkeys(("tsp",), ("teaspoon", CONTENT)),
+    "k": ("1000", NUMBER),
+}
+"""What a short form stands for behind a number; elsewhere it may be something else."""
 
 # A whole written form -> the words that it stands for. An apostrophe is looked up as it stands, then without.
 EXPANSIONS: dict[str, tuple[str, ...]] = {
@@ -178,13 +207,27 @@ EXPANSIONS: dict[str, tuple[str, ...]] = {
     "whos": ("who", "is"),
     "hows": ("how", "is"),
     "whens": ("when", "is"),
+    **{
+        f"{word}'s": (word, "is")
+        for word in ["what", "where", "who", "how", "when", "why", "that", "there", "it", "here"]
+    },
     "thats": ("that", "is"),
     "theres": ("there", "is"),
     "youre": ("you", "are"),
     "theyre": ("they", "are"),
     "u": ("you",),
     "ur": ("your",),
+    **{
+        f"{word}'s": (word, "is")
+        for word in ("what", "who", "where", "when", "how", "why", "that", "there", "here", "it")
+    },
     "asap": ("as", "soon", "as", "possible"),
+    **{
+        f"{word}'s": (word, "is")
+        for word in ("it", "that", "what", "where", "who", "how", "there", "here", "when", "why")
+    },
+    "fortnight": ("two", "weeks"),
+    "fortnights": ("two", "weeks"),
     **{
         form: (verb, "not")
         for verb in [

@@ -6,10 +6,11 @@ other question does not have, only less sharply.
 
 from __future__ import annotations
 
+from gateway.core.folding import fold
 from gateway.core.lexicon_same import SAME
 
 _OPPOSITES = """
-on off|up down|still already|only also|this next|this last|if unless|unless when|because although|because despite|because unless|always sometimes|inflation deflation|
+on off|up down|still already|only also|this next|this last|if unless|unless when|when before|when after|because although|because despite|because unless|always sometimes|inflation deflation|
 in out|into from|to from|before after|above below|over under|inside outside|with without|for against|
 open close|open shut|opened closed|opening closing|start stop|start end|begin end|begin finish|start finish|first last|enable disable|
 enabled disabled|activate deactivate|connect disconnect|install uninstall|subscribe unsubscribe|lock unlock|log unlog|block unblock|
@@ -124,7 +125,7 @@ passport licence|email phone sms letter fax|username password|name address|his h
 
 def _opposites() -> dict[str, frozenset[str]]:
     apart: dict[str, set[str]] = {}
-    for pair in _OPPOSITES.replace("\n", " ").split("|"):
+    for pair in fold(_OPPOSITES).replace("\n", " ").split("|"):
         left, right = (SAME.get(word, word) for word in pair.split())
         apart.setdefault(left, set()).add(right)
         apart.setdefault(right, set()).add(left)
@@ -133,11 +134,30 @@ def _opposites() -> dict[str, frozenset[str]]:
 
 def _families() -> dict[str, frozenset[int]]:
     families: dict[str, set[int]] = {}
-    for number, family in enumerate(_FAMILIES.replace("\n", " ").split("|")):
+    for number, family in enumerate(fold(_FAMILIES).replace("\n", " ").split("|")):
         for word in family.split():
             families.setdefault(SAME.get(word, word), set()).add(number)
     return {word: frozenset(numbers) for word, numbers in families.items()}
 
 
+_CONVERSE = """
+before after|before follow|before following|after precede|after preceding|precede follow|preceding following|above below|over under|
+morethan lessthan|harder easier|taller shorter|longer shorter|older younger|older newer|bigger smaller|larger smaller|heavier lighter|
+faster slower|higher lower|hotter colder|warmer colder|warmer cooler|better worse|richer poorer|stronger weaker|earlier later|
+wider narrower|deeper shallower|thicker thinner|brighter darker|cheaper dearer|nearer further|closer further|more less
+"""
+"""Relations that say the same the other way round: "X before Y" is "Y after X"."""
+
+
+def _converse() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for pair in _CONVERSE.replace("\n", "").split("|"):
+        one, other = (SAME.get(word, word) for word in pair.split())
+        found.setdefault(one, set()).add(other)
+        found.setdefault(other, set()).add(one)
+    return {word: frozenset(others) for word, others in found.items()}
+
+
+CONVERSE: dict[str, frozenset[str]] = _converse()
 OPPOSITES: dict[str, frozenset[str]] = _opposites()
 FAMILIES: dict[str, frozenset[int]] = _families()

@@ -5,6 +5,10 @@ Tables only; the lists are our own. `pairs_reading` matches them on canonical wo
 
 from __future__ import annotations
 
+from gateway.core import lexicon_european as european
+from gateway.core.folding import fold
+from gateway.core.lexicon_same import SAME
+
 # Said around a question, not part of it. Longest first wins; matched at the head (again and again) or at the tail.
 _HEADS = """
 i am hoping you can tell me|i hope you can help me|i hope you can help|i hope someone can help|hope someone can help|maybe someone can tell me|can someone tell me|could someone tell me|can somebody tell me|
@@ -48,7 +52,11 @@ could you please|can you please|would you please|will you please|can you|could y
 please could you|i would appreciate it if you could|be so kind as to|
 kannst du mir sagen|können sie mir sagen|ich möchte wissen|ich wollte fragen|guten tag|guten morgen|
 pouvez vous me dire|peux tu me dire|je voudrais savoir|s il vous plaît|s il te plaît|
-puedes decirme|podría decirme|quisiera saber|buenos días|por favor
+puedes decirme|podría decirme|quisiera saber|buenos días|por favor|
+i think that|i think|i believe that|i believe|i guess|i suppose|i noticed that|i noticed|i just noticed that|i just noticed|i have noticed that|i have noticed|i see that|i saw that|i realised that|i realized that|i found out that|
+it seems that|it seems like|it seems as if|it seems|seems that|seems like|seems|it looks like|it looks as if|looks like|it appears that|it appears|it would appear that|apparently|i am afraid that|i have heard about|i heard about|i have heard of|i have heard that|i heard that|i have read that|i read that|
+i am confused about|i am confused|
+i need help with|i need some help with|need help with|i want help with|i would like help with|can you help me with|could you help me with|can you help with|help me with|help with|i need assistance with|i need your help to|i need your help|explain|explain to me|i am hoping to|i was hoping to|when you have a moment|when you have time|when you have a minute|when you get a chance|if you have a moment|if you have time|if you have a minute|if it is not too much trouble|only if it is not too much trouble|if it is not too much to ask|if you would not mind|if possible|whenever you can|i got a message that|i got a message saying that|i got a message saying|i got an error that|i received a message that|it says that|it says|it is saying that|it is telling me that|i need more help with|i need further help with|i am planning to|i plan to|i intend to|i am wanting to|i am needing to|i am going to need to
 """
 _TAILS = """
 thanking you|thanking you in advance|yours|yours faithfully|yours sincerely|yours truly|sincerely|all the best|take care|have a good day|have a great day|have a good one|have a nice evening|have a good evening|
@@ -68,16 +76,33 @@ thank you|thank you very much|thank you so much|thanks in advance|thank you in a
 thanks so much|thanks a bunch|for me|if possible|if you can|if you could|if you do not mind|cheers|much appreciated|i appreciate it|
 any help is appreciated|any help would be appreciated|any help|any ideas|right|please and thank you|have a nice day|
 appreciate it|appreciate your help|thanks for your help|thank you for your help|would you|will you|can you|could you|
-vielen dank|danke schön|s il vous plaît|s il te plaît|por favor|muchas gracias|merci beaucoup|merci d avance
+vielen dank|danke schön|s il vous plaît|s il te plaît|por favor|muchas gracias|merci beaucoup|merci d avance|
+is that right|is that correct|is that true|am i right|if you know what i mean|if that makes sense|i need help|i need some help|i need assistance|help|please assist|can you assist|could you assist|can someone help|can someone help me|can anyone help me|or not|
+oder nicht|nicht wahr|oder|n est ce pas|toch
+"""
+
+
+# Words of repair of which nothing stands before them but a courtesy that was broken off.
+_REPAIRED = """
+no wait|wait no|or rather|i mean|i meant|no i mean|no i meant|no sorry|sorry no|scratch that|or wait|no rather|sorry i meant|excuse me i meant|i take that back|let me rephrase
+"""
+_AROUND_LONG_ONES = """
+when you have a moment|when you have time|when you have a minute|when you get a chance|whenever you have a moment|if you have a moment|if you have time|if you get a chance|if it is not too much trouble|
+only if it is not too much trouble|if it is no trouble|if that is not too much trouble|if that is ok|if i may ask|if you do not mind me asking|if that is possible|if at all possible|
+i was wondering whether someone|i was wondering whether somebody|i was just wondering whether|i was just wondering whether someone here could|i was just wondering whether somebody here could|i was wondering if someone could|i was wondering if somebody could|
+i was wondering whether someone could|i was wondering whether somebody could|be so kind and|be so good as to|be so good and|so kind as to|could somebody please|could someone please|can someone please|can somebody please|
+could you please explain|can you please explain|would you please explain|could you kindly explain|can you kindly explain|namely|namely whether|namely if|that is to say|i would really like to know|i would really like to understand|i really would like to know|it would be great to know|it would be good to know|it would help me to know|
+i would be very grateful if you could|i would be glad if you could|i would be pleased if you could|it would be very kind if you could|it would be nice if you could|it would be helpful if you could|i would be very happy if you could|
+here it is|here it goes|here goes|here is the thing|the thing is|thing is
 """
 
 
 def _phrases(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(phrase for phrase in text.replace("\n", "").split("|") if phrase))
+    return tuple(dict.fromkeys(phrase for phrase in fold(text).replace("\n", "").split("|") if phrase))
 
 
-HEADS = _phrases(_HEADS)
-TAILS = _phrases(_TAILS)
+HEADS = _phrases(_HEADS) + _phrases(_REPAIRED) + _phrases(_AROUND_LONG_ONES) + european.HEADS
+TAILS = _phrases(_TAILS) + european.TAILS
 
 QUOTING = frozenset(
     [
@@ -106,8 +131,28 @@ no wait|wait no|or rather|i mean|i meant|no i mean|no i meant|no sorry|sorry no|
 or wait|actually no|no actually|better yet|or better|or better yet|no rather|excuse me i meant|sorry i meant|
 or actually|or no rather|or no|no no|or i mean|i take that back|let me rephrase
 """
-REPAIRS = _phrases(_REPAIRS)
-HESITATIONS = frozenset(("no", "wait", "rather"))
+REPAIRS = _phrases(_REPAIRS) + european.REPAIRS
+HESITATIONS = frozenset(("no", "wait", "rather", "sorry")) | european.HESITATIONS
+
+SPOKEN = (
+    *(
+        "you know",
+        "you see",
+        "like",
+        "well",
+        "i guess",
+        "so yeah",
+        "yeah",
+        "sort of",
+        "kind of",
+        "sagen wir",
+        "also",
+        "halt",
+    ),
+    *("naja", "bon", "ben", "enfin", "voila", "disons", "bueno", "pues", "vale", "o sea", "cioe", "insomma", "diciamo"),
+    *("ehm", "bem", "pois", "quer dizer", "nou", "zeg maar", "hum", "eh", "euh", "eeh", "aeh", "aehm"),
+)
+"""Said to win time, and parted by a comma from what follows: "a ticket to, like, Rome"."""
 
 # Said in several words, read as one. Anywhere in a question; the longest that fits is taken.
 _SAID_AS_ONE = """
@@ -133,14 +178,15 @@ atleast = at least|no less than|no fewer than|not less than|not fewer than|or mo
 atmost = at most|no more than|no greater than|not more than|or less|or fewer|maximum of|a maximum of|at the most|or below
 morethan = more than|greater than|larger than|bigger than|higher than
 lessthan = less than|fewer than|smaller than|lower than
-before = followed by|prior to|ahead of
-after = preceded by|subsequent to
+before = followed by|prior to|ahead of|coming before|that comes before|which comes before|occurring before|that precedes|which precedes
+after = preceded by|subsequent to|coming after|that comes after|which comes after|occurring after|that follows|which follows
 now = right now|at the moment|at present|these days|at this time|at this moment
 must = have to|has to|need to|needs to|got to|had better|am required to|am obliged to|do i have to|is it necessary to|is it required to|is it obligatory to|is it mandatory to
 want = want to|would like to|would love to|wish to|would like|am trying to|am looking to|wanted to|am hoping to|am planning to|feel like|am keen to|am about to
 can i = is it possible to|is it possible for me to|am i able to|would it be possible to|may i|could i|will i be able to|is there any possibility to|is there a possibility to|am i allowed to|is it ok to|is it okay to|is it ok if i|is it okay if i|is it all right to|is it alright to|is it fine to|is it allowed to|is it permitted to|am i permitted to|are we allowed to|is one allowed to|would i be able to|will it be possible to|is it feasible to|am i free to|do i have the option to|is there an option to|is there the option to|is it an option to|is there any chance to|is there a chance to
 forename = first name|given name|christian name
 surname = last name|family name
+forename and surname = first and last name|first and family name|given and family name|given name and last name
 birthdate = date of birth|birth date|day of birth
 birthplace = place of birth|birth place
 find = look up|search for|look for|looking for|searching for|track down|hunt for|hunt down
@@ -148,8 +194,8 @@ login = log in|log on|sign in|logging in|sign on
 logout = log out|log off|sign out|logging out
 register = sign up
 remove = get rid of|take out|take away|throw away|throw out|do away with
-uppercase = upper case
-lowercase = lower case
+capital = upper case|capital letter|uppercase letter|upper case letter
+lowercase = lower case|lower case letter|lowercase letter|small letter
 and = as well as|along with|together with|in addition to
 to = in order to|so as to
 because = due to|because of|owing to|thanks to
@@ -173,7 +219,7 @@ postpone = put off|push back
 collect = pick up
 return = bring back|take back|give back|send back
 fill = fill in|fill out
-happen = take place|go on
+happen = take place
 differ = is different from|are different from|be different from
 besides = apart from|aside from
 during = in the course of
@@ -182,9 +228,55 @@ weekly = every week|each week|per week|a week|once a week
 monthly = every month|each month|per month|a month|once a month
 yearly = every year|each year|per year|a year|once a year|per annum
 overnight = over night
+must i = am i obliged to|am i required to|am i forced to|am i bound to
+which = which of the two|which one of the two|which one|which of them|which of these|which of those|what of the two|which of both
+howto = how i can|how i could|how i may|how we can|how one can|how you can|how to best|how best to|how exactly do i|how exactly can i|how exactly should i|how exactly does one|how exactly do you|how do i actually|how can i actually|how do i properly|how exactly to
+q 1 = first quarter|1 quarter
+q 2 = second quarter|2 quarter
+q 3 = third quarter|3 quarter
+q 4 = fourth quarter|last quarter
+celsius = degree celsius|° c|degree c|° celsius
+fahrenheit = degree fahrenheit|° f|degree f|° fahrenheit
 nearby = close by|around here|near me|near here|in my area|in the area
 available = on offer|in stock
 all = all of|all of the
+without = with no|not with|not having|not containing|not including|having no|containing no|that lack|that lacks|that have no|that has no|which have no|which has no|that do not contain|that does not contain|which do not contain|which does not contain|that do not include|that does not include
+which = which of the two|which one of the two|which one|which of them|which of these
+but without = but no|but with no|but not with
+howfar between = how far apart are|how far apart is|distance between
+day ago = day back
+week ago = week back
+month ago = month back
+year ago = year back
+hour ago = hour back
+minute ago = minute back
+named = with name|with the name|by the name|by the name of|having the name|whose name is
+than = compared to|compared with|in comparison to|in comparison with|when comparing to|when compared to|when compared with
+with = in which there is|in which there are|where there is|where there are
+howto = how exactly do i|how exactly can i|how exactly to|how exactly does one|what steps do i have to go through in order to|what steps do i need to go through to|what steps do i need to go through in order to|what steps do i need to take in order to|what steps do i need to take to|what steps i need to take to|what steps must i take to|what steps do i have to take to|what steps do i need to do to|what steps do i have to go through to|what are the steps in order to|what are the steps involved in|what i need to do to|what i have to do to|what i must do to|what i should do to|what i can do to|what do i need to do in order to|what do i have to do in order to|what should i do in order to|what must i do in order to|what do i do in order to|how i can|how i could|how i do|how i should|how i might|how i would|how one can|how you can|how we can|how it is possible to|how is it possible to|how would i be able to|how will i be able to|how can someone|how would someone|how do people|how would you|how am i supposed to|how may i|how to go about|how would i go about|how should i go about|how would i go about it if i wanted to|how do i go about it if i want to|how would i go about it if i want to|in what way do i|in what way could i|in which way can i|in which way do i|by what means can i|in what ways can i|what ways are there to|what ways can i|what is a way to|what would be a way to|what would be the way to|what is the simplest way to|what is the fastest way to|what is the process of|what is the process by which i|what process do i follow to|the process for|the process to|the procedure to|the steps for|the steps involved in|is there a method to|is there some way i can|is there a way i can|is there any way i can|is there a way for me to|is there any way for me to|is there a way that i can|show how to|explain how i can|explain how i could|guide me on how to|guide me through
+where can i = where do i|where could i|where would i|where might i|where can one|where does one|where do we|where can we|where do i go to|where can i go to|where could i go to|where do i need to go to|where do i have to go to|where would i go to|where to|where do i go if i want to|where do i go in order to|where i can|where i could
+must = do i need to|will i need to|will i have to|would i need to|would i have to|must i|is it really necessary to|is it necessary for me to|is it necessary that i|is it needed to|is it compulsory to|is there a need to|is there any need to|will i be required to|would i be required to|am i going to have to|am i going to need to|is it a must to|is it essential to
+must we = do we need to|do we have to|are we required to|must we|will we need to|will we have to
+what do i must = what do i need to|what will i need to|what would i need to
+do you must = do you have to|do you need to
+can i = do you let me|do you allow me to|will you let me|would you let me|are you able to let me|is it permissible to|is it permissible for me to|would it be ok to|would it be okay to|would it be all right to|would it be ok if i|would it be okay if i|would i be allowed to|will i be allowed to|is there a way that i can|is it possible that i|is it possible i|am i eligible to|do i get to
+can not i = am i not able to|am i unable to|can i not|could i not|am i not allowed to|is it not possible to|is it not possible for me to|will it not let me|does it not let me
+can not = does not let me|do not let me|is not letting me|will not let me|did not let me|would not let me|is not allowing me to|does not allow me to|will not allow me to|can not seem to|do not seem to be able to
+can you = could you
+howmuch = how much it costs|how much that costs|what it costs|how much it would cost|how much it will cost|what is the cost for|what is the fee to|what are the fees for|what are the costs of|what are the costs for|what are the charges for|how much do you charge for|how much is the fee for|how much will it cost to|how much would it cost to|how much does it cost to|how much does it cost for|how much will it cost for|how much would it cost for|what will it cost to|what would it cost to
+is there a fee for = is there a charge for|do you charge for|do you charge a fee for|will i be charged for|am i charged for|do i get charged for|are there fees for|are there charges for|is there any fee for|is there any charge for|will there be a fee for|will there be a charge for|are there any fees for|are there any charges for
+is there a fee to = is there a charge to|do you charge to|do you charge a fee to|will i be charged to|are there fees to|are there charges to|is there any fee to|is there any charge to|will there be a fee to|will there be a charge to
+any = any kind of|any type of|any sort of
+some = some kind of|some sort of|some type of
+will be = is going to be|are going to be|am going to be
+if = whether or not
+not = is it false that|it is false that|is it untrue that|ist es falsch dass|est il faux que|est ce faux que|es falso que|è falso che|é falso que
+is there = do you have|have you got|do you offer|do you provide|are there|does there exist|do there exist|is there such a thing as|is there such thing as|will there be|would there be|are there going to be|is there going to be|do you happen to have
+why = what is the need to|what is the need for|what is the necessity of|what is the point of|what is the sense of|what is the reason as to why|the reason why|the reason as to why|a reason why|a reason as to why|as to why|is there a reason why|is there a reason that|is there a reason|is there any reason why|is there any reason|what could be the reason that|what could be the reason why|what might be the reason that|what may be the reason that|what would cause|what could cause|how can it be that
+because = given that|seeing that|for the reason that
+anymore = any longer
+now = as of now|as of right now|as of today
+when can i expect = when should i expect|when do i expect|when may i expect|when could i expect
 """
 
 
@@ -197,7 +289,18 @@ def _said_as_one() -> dict[str, tuple[str, ...]]:
     }
 
 
-SAID_AS_ONE: dict[str, tuple[str, ...]] = _said_as_one()
+_SAID_FOR_NOTHING = """
+is it true that|is it correct that|is it right that|is it the case that|it is true that|stimmt es dass|ist es wahr dass|ist es richtig dass|
+est il vrai que|est ce vrai que|c est vrai que|es cierto que|es verdad que|è vero che|é verdade que|é certo que|klopt het dat|is het waar dat|
+yes or no|true or false|ja oder nein|oui ou non|sí o no|sì o no|sim ou não|ja of nee
+"""
+"""What makes a question of a statement, and adds nothing to one."""
+
+SAID_AS_ONE: dict[str, tuple[str, ...]] = {
+    **_said_as_one(),
+    **european.SAID_AS_ONE,
+    **dict.fromkeys(_phrases(_SAID_FOR_NOTHING), ()),
+}
 
 _CHATTER = """
 ask asking asked question help helping helped assist assistance support advice advise know knew known understand
@@ -218,6 +321,32 @@ merci avance réponse rapide cherche depuis content vraiment partout trouver ayu
 respuesta busco buscado encontrar tiempo rato aiuto domanda grazie anticipo risposta cercato trovare ovunque tempo
 ajuda pergunta obrigado antecipadamente resposta procurei lado hulp vraag bedankt voorbaat antwoord gezocht
 gevonden overal tijd
+probably possibly surely certainly now apparently obviously unfortunately hopefully further certain properly correctly exactly somewhere anywhere everywhere nowhere able still ever since chance favour favor
 """
-CHATTER = frozenset(_CHATTER.split())
+_SAID = (*fold(_CHATTER).split(), *european.CHATTER)
+CHATTER = frozenset((*_SAID, *(SAME.get(word, word) for word in _SAID), *(word.removesuffix("s") for word in _SAID)))
 """Words of what is said around a question: by themselves they change no answer."""
+
+_COURTEOUS = """
+ask asking asked question help helped helping assist advice advise know knew understand understood tell told explain find
+found look looked looking search searched searching answer answered reply respond response try tried trying think
+thinking thought wonder wondering hope hoping sure certain appreciate appreciated grateful thankful glad happy pleased
+sorry apologise apologize apology pardon bother trouble disturb excuse patience advance thank wait waiting waited
+hoffe richtig gesucht gefunden suche antwort frage hilfe dank danke freuen
+espere endroit cherche trouver reponse content aide merci espero buscado buscando encuentro encontrar respuesta alegraria ayuda
+spero cercato cerco trovare trovato risposta contento aiuto espero procuro procurei encontrar resposta contente ajuda
+hoop gezocht gevonden zoek antwoord blij hulp
+"""
+_EMPTY = """
+want need like love get go come have give take make seem happen mean nice great good bad kind silly stupid dumb basic
+simple easy quick quickly fast short soon long little bit lot while time moment minute already lately recently far around
+here there place right wrong everywhere anywhere somewhere page forum internet faq manual documentation further thing
+properly correctly exactly probably possibly certainly now matter urgent urgently stuck lost confused curious important able
+still since ever just today morning day hour colleague friend everybody dear team
+"""
+_SAID_SO = (*_COURTEOUS.split(), *european.CHATTER)
+COURTEOUS = frozenset(
+    (*_SAID_SO, *(SAME.get(word, word) for word in _SAID_SO), *(word.removesuffix("s") for word in _SAID_SO))
+)
+"""Words of courtesies: two of them, and a sentence in which nothing else tells anything is one."""
+EMPTY = frozenset((*_EMPTY.split(), *(SAME.get(word, word) for word in _EMPTY.split())))

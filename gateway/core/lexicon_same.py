@@ -44,7 +44,8 @@ total overall|at_ @|and &|who whom|now currently nowadays|if whether|allowed per
 |manoeuvre maneuver|paediatric pediatric|anaesthetic anesthetic|orthopaedic orthopedic|diarrhoea diarrhea|oestrogen estrogen
 |foetus fetus|tumour tumor|rumour rumor|odour odor|parlour parlor|vapour vapor|armour armor|fibre fiber|lustre luster
 |spectre specter|sabre saber|sombre somber|calibre caliber|enrol enroll|fulfil fulfill|instalment installment|skilful skillful
-|woollen woolen|cosy cozy|doughnut donut|yoghurt yogurt|omelette omelet|whisky whiskey
+|woollen woolen|cosy cozy|doughnut donut|yoghurt yogurt|omelette omelet|whisky whiskey|january jan|february feb|march mar|april apr|june jun|july jul|august aug|september sep sept|october oct|november nov
+|december dec|tuesday tue tues|thursday thu thur thurs|friday fri|chf franc francs|cny yuan rmb renminbi|inr rupee rupees ₹|rub ruble rubles ₽|without lacking
 """
 
 
@@ -58,6 +59,38 @@ def _same() -> dict[str, str]:
 
 
 SAME: dict[str, str] = _same()
+
+_SHORT = """
+r are|n and|b be|w with|da the|min minimum|max maximum|temp temperature|js javascript|ts typescript|py python|k8s kubernetes|
+mgr manager|appt appointment|appts appointments|qty quantity|tel telephone|tel phone|ref reference|acc account|
+rep representative|sub subscription|subs subscriptions|pref preference|prefs preferences|env environment|dev development|
+dev developer|prod production|prod product|govt government|addr address|doc document|docs documents|pres president|gen general|
+sat saturday|sun sunday|mon monday|wed wednesday|st saint|mt mount|ft fort|lang language|lib library|func function|var variable|
+param parameter|params parameters|arg argument|args arguments|str string|int integer|char character|chars characters|
+proc process|perm permission|perms permissions|cert certificate|certs certificates|ver version|vol volume|ch chapter|ch channel|
+pg page|pp pages|fig figure|eq equation|sec section|sec security|stats statistics|calc calculate|diff difference|diff different|
+intro introduction|misc miscellaneous|poss possible|prob probably|obv obviously|def definitely|esp especially|
+incl including|excl excluding|approx approximately|est estimated|est established|orig original|prev previous|temp temporary|
+reg registration|reg register|conf confirmation|conf conference|comm communication|biz business|
+corp corporation|co company|inc incorporated|assoc association|bros brothers|intl international|nat national|fed federal|
+sched schedule|resched reschedule|veg vegetables|veggies vegetables|fave favourite|fave favorite|fav favorite|fav favourite|
+sth something|sb somebody|smth something|ppl people|bf boyfriend|gf girlfriend|bc because|bcs because|coz because|
+btwn between|b4 before|l8r later|gr8 great|2day today|2nite tonight|2moro tomorrow|thx thanks|pic picture|
+bldg building|apt apartment|rm room|flr floor|hwy highway|rd road|
+mon month|mons months|wks weeks|yrs years|hrs hours|mth month|mths months
+"""
+
+
+def _short() -> dict[str, tuple[str, ...]]:
+    short: dict[str, tuple[str, ...]] = {}
+    for row in _SHORT.replace("\n", "").split("|"):
+        word, full = row.split()
+        short[word] = (*short.get(word, ()), full)
+    return short
+
+
+SHORT: dict[str, tuple[str, ...]] = _short()
+"""Short form -> what it may stand for: read so only where the other side writes it out."""
 
 # Words that often say the same, but not in every sentence: aligned, and the alignment counted. A word may be in many.
 _ALIKE = """
@@ -130,7 +163,7 @@ photo picture image shot|sofa couch settee|tap faucet|bin trash garbage rubbish 
 lorry truck|motorway highway freeway|pavement sidewalk|petrol gasoline gas fuel|bonnet hood|boot trunk|windscreen windshield|tyre tire|queue line|timetable schedule|luggage baggage suitcase bag|lift elevator|ground first|
 chemist pharmacy drugstore|doctor physician gp|surgery operation|ill sick unwell|painkiller analgesic|tablet pill|headache migraine|stomach belly tummy|baby infant newborn|toddler child|teenager teen adolescent|elderly old senior|
 shop store|mall centre|supermarket grocery|bargain deal offer|discount reduction rebate|voucher coupon|receipt bill|parcel package packet|postage shipping|ship deliver send post|courier carrier|delivery shipping shipment|warranty guarantee|
-broken damaged defective faulty|swap exchange replace|return refund|complain complaint|customer client|booking reservation|ticket fare pass|seat place|cancel cancellation|departure leave depart|arrival arrive|delay late delayed|connection transfer|
+broken damaged defective faulty|swap exchange replace|return refund|complain complaint|customer client|booking reservation|ticket fare pass|seat place|departure leave depart|arrival arrive|delay late delayed|connection transfer|
 password passcode credential|username login|signup register registration enrol enroll|subscribe subscription membership|unsubscribe optout|settings preferences options|screen display monitor|keyboard keypad|wifi wireless internet|router modem|
 laptop notebook computer pc|printer print|download fetch|upload send|crash freeze hang|slow sluggish|bug glitch defect|update upgrade|install setup|remove uninstall|backup copy|restore recover|folder directory|file document|delete erase remove wipe|
 rename name|shell terminal console|command instruction|script program|list enumerate show|search find look grep|match equal fit correspond|contain include have|begin start|pattern regex expression|string text word|recursively recursive subfolder subdirectory|
@@ -146,7 +179,7 @@ mow cut|trim cut prune|plant grow sow|seed grain|clean wash|vacuum hoover|tidy c
 sign signature|lawyer attorney solicitor|court tribunal|judge magistrate|law statute act|fine penalty|tax duty levy|vote ballot|visa permit|passport id|holiday vacation leave|meeting appointment conference call|agenda schedule|minutes notes|deadline due|
 project task|report document|email mail message|attachment file|spam junk|job position post role|apply application|interview meeting|cv resume|hire recruit employ|quit resign leave|retire pension|overtime extra|shift rota|training course|
 account profile|balance amount|statement report|withdraw withdrawal|deposit pay|transfer send wire remit|fee charge|interest rate|card plastic|debit bank|credit loan|exchange convert|currency exchange|limit cap maximum|topup recharge reload|identity id|verify verification confirm|
-pin code passcode|atm machine cashpoint|payment transaction pay|decline declined reject rejected refuse refused|pending process processing|arrive arrived receive received|lost lose missing|stolen steal theft|block freeze|activate activation enable|contactless tap|top highest best
+pin code passcode|atm machine cashpoint|payment transaction pay|decline declined reject rejected refuse refused|pending process processing|arrive arrived receive received|lost lose missing|stolen steal theft|block freeze|activate activation enable|contactless tap|top highest best|contain containing include including have has having hold holding with possess possessing|string word term text phrase
 """
 
 

@@ -26,8 +26,13 @@ from gateway.core.lexicon import (
     WHEN,
 )
 from gateway.core.lexicon_phrases import CHATTER
+from gateway.core.pairs_aligning import Alignment, align, turned
+from gateway.core.pairs_asking import pass_over
 from gateway.core.pairs_forms import DETAIL, align_forms, opposites
-from gateway.core.pairs_order import Order, compare_order, converse
+from gateway.core.pairs_grammar import OPEN, PERSONS, is_terse, pass_over_grammar
+from gateway.core.pairs_order import Order, compare_order, converse, crossed
+from gateway.core.pairs_things import members, pass_over_things
+from gateway.core.pairs_voice import same_actor
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -36,34 +41,20 @@ if TYPE_CHECKING:
 
 WORDS = 96
 """Most words of a side that are compared."""
-OPEN = frozenset(("what", "which"))
-"""Question words that add nothing to the noun behind them: "which courses", "list the courses"."""
+FEW = 14
+"""Left-over words of both sides, up to which it is asked whether they add anything or say a converse."""
 _WEIGHTY = frozenset((CONTENT, NUMBER, WHEN))
-_QUIZ = frozenset(("who", "which", "what"))
+_COUNTED = frozenset((MODAL, BOUND, SYMBOL, WHEN))
 _AND = frozenset(("and", "und", "et", "y", "e"))
+_PRESENT = frozenset(("do", "does"))
 _OR = frozenset(("or", "oder", "ou", "o"))
-_PERSONS = {
-    word: person
-    for person, words in enumerate(
-        (
-            "i me my mine myself we us our ours ourselves mein meine meinen meinem meiner meines unser unsere unseren unserem "
-            "unserer mon mes notre nos mis nuestro nuestra mio mia miei nostro nostra mijn onze meu minha nosso nossa",
-            "you your yours yourself dein deine deinen deinem deiner deines euer eure tes votre vos tu tus tuo tua tuoi jouw teu",
-            "he him his himself sein seine seinen seinem seiner seines ses su sus suo sua suoi seu zijn",
-            "she her hers herself ihr ihre ihren ihrem ihrer ihres haar",
-            "their theirs",
-        ),
-        1,
-    )
-    for word in words.split()
-}
 
 
 class Difference(msgspec.Struct, gc=False):
     """`left` and `right`: positions of words that the other side has no partner for. The rest are counts.
 
     Of words left over: `numbers` on both sides, `extra_numbers` on one; `asking` likewise; `contradicting` pairs of
-    opposites.
+    opposites. `members`: words that one side alone has in a list.
     """
 
     left: list[int]
@@ -87,34 +78,26 @@ class Difference(msgspec.Struct, gc=False):
     light: int = 0
     joining: int = 0
     voice: int = 0
+    members: set[str] = msgspec.field(default_factory=set)
     asides: int = 0
     telling: int = 0
+    terse: int = 0
+    passed: int = 0
+    told: int = 0
     order: Order = msgspec.field(default_factory=Order)
 
 
-def compare(a: Reading, b: Reading, known: Container[str]) -> Difference:
-    """Align two readings. `known`: words that are words, so that none of them is taken for the misspelling of another."""
-    words_a, words_b = a.words, b.words
-    last: dict[str, int] = {}
-    earlier: list[int] = []
-    for at, word in enumerate(words_b):
-        earlier.append(last.get(word, -1))
-        last[word] = at
-    partners = [-1] * len(words_a)
-    left: list[int] = []
-    # From the end, because of two equal words the first one is what a speaker takes back.
-    for at in range(len(words_a) - 1, -1, -1):
-        word = words_a[at]
-        other = last.get(word, -1)
-        if other < 0:
-            left.append(at)
-        else:
-            partners[at] = other
-            last[word] = earlier[other]
-    left.reverse()
-    taken = set(partners)
-    found = Difference(left, [at for at in range(len(words_b)) if at not in taken])
+def compare(a: Reading, b: Reading, known: Container[str], alignment: Alignment | None = None) -> Difference:
+    """Args:
+    known: words that are words, so that none of them is taken for the misspelling of another.
+    alignment: of the two readings, where there is one already; it is used up.
+    """
+    if alignment is None:
+        alignment = align(a, b)
+    partners = alignment.partners
+    found = Difference(alignment.left, alignment.right)
     negators = a.kinds.count(NEGATOR) - b.kinds.count(NEGATOR)
+    actor: bool | None = None
     if found.left or found.right:
         if found.left and found.right and min(len(found.left), len(found.right)) <= DETAIL:
             guesses = align_forms(a, b, found.left, found.right, partners, known)
@@ -123,26 +106,55 @@ def compare(a: Reading, b: Reading, known: Container[str]) -> Difference:
             negators -= _pass_over(a, found.left, found, b)
             negators += _pass_over(b, found.right, found, a)
         if a.breaks and found.left:
-            negators -= _take_back(a, found.left, b)
+            negators -= _take_back(a, found.left, b, partners)
         if b.breaks and found.right:
-            negators += _take_back(b, found.right, a)
-        if len(found.left) == len(found.right) == 1 and converse(a, b, found.left[0], found.right[0]):
-            found.left, found.right = [], []
+            negators += _take_back(b, found.right, a, turned(partners, len(b.words)))
+        both = None
+        if len(found.left) + len(found.right) <= FEW:
+            pass_over_things(a, b, found.left, found.right, partners, known)
+            found.passed, found.told = pass_over(a, b, found.left, found.right, found.inflected)
+            both = converse(a, b, found.left, found.right, partners) if found.left and found.right else None
+        if both:
+            found.left.remove(both[0])
+            found.right.remove(both[1])
             found.reworded += 1
-            return found
+        elif found.left and is_terse(b):
+            found.terse = pass_over_grammar(a, found.left)
+        elif found.right and is_terse(a):
+            found.terse = pass_over_grammar(b, found.right)
+        actor = _same_actor(a, b, found, partners)
         _count(a, b, found)
+        if both:
+            found.negation = abs(negators)
+            found.order.exchanged = "than" not in a.words and crossed(a, b) > 0
+            return found
     found.negation = abs(negators)
     found.order = compare_order(a, b, partners, found.placing)
     order = found.order
+    if actor is not None:
+        order.exchanged = not actor or order.crossed > 0
+        order.subject = 0
+        return found
+    if "why" in a.words or "howto" in a.words:
+        order.subject = 0  # "Why was it declined?", "it was declined, why?": nobody acts who did not
     few = max(len(found.left), len(found.right)) <= 3
     if order.exchanged and ("by" in a.words) != ("by" in b.words):
         found.voice = 1
         order.exchanged = False
     elif few and not found.contradicting and (order.crossed or (order.swapped and order.roles > 1)):
         order.exchanged = True
-    elif order.subject and few and not _QUIZ.isdisjoint(a.words) and not _content_over(a, b, found):
+    elif order.subject and few and not found.asides and not found.terse and not _content_over(a, b, found):
         order.exchanged = "by" not in a.words and "by" not in b.words
     return found
+
+
+def _same_actor(a: Reading, b: Reading, found: Difference, partners: list[int]) -> bool | None:
+    passive = "by" in a.words
+    if passive == ("by" in b.words):
+        return None
+    if passive:
+        return same_actor(a, found.left, b, found.right, partners)
+    return same_actor(b, found.right, a, found.left, turned(partners, len(b.words)))
 
 
 def _content_over(a: Reading, b: Reading, found: Difference) -> bool:
@@ -160,7 +172,7 @@ def _pass_over(reading: Reading, left: list[int], found: Difference, other: Read
     starts = (0, *reading.parts, len(reading.words))
     for start, end in pairwise(starts):
         weighty = [at for at in range(start, end) if reading.kinds[at] in _WEIGHTY]
-        if missing.issuperset(weighty):
+        if missing.issuperset(weighty) and not _asks_more(reading, start, end, weighty):
             asides.extend(range(start, end))
     if not asides or len(asides) == len(reading.words) or len(other.parts) >= len(reading.parts):
         return 0
@@ -171,7 +183,13 @@ def _pass_over(reading: Reading, left: list[int], found: Difference, other: Read
     return sum(reading.kinds[at] is NEGATOR for at in asides)
 
 
-def _take_back(reading: Reading, left: list[int], other: Reading) -> int:
+def _asks_more(reading: Reading, start: int, end: int, weighty: list[int]) -> bool:
+    """Whether a sentence asks something that the rest does not: "How?", "What is not the reason?"."""
+    asked = [reading.words[at] for at in range(start, end) if reading.kinds[at] is ASKING]
+    return bool(asked) and (NEGATOR in reading.kinds[start:end] or not (weighty or OPEN.issuperset(asked)))
+
+
+def _take_back(reading: Reading, left: list[int], other: Reading, partners: list[int]) -> int:
     """Words without partner that the speaker took back do not count. Returns how many negators were not meant as such.
 
     Plain words of repair ("no wait") take back what is new before them; a pause or a mere "no" only what is new and stands
@@ -183,6 +201,12 @@ def _take_back(reading: Reading, left: list[int], other: Reading) -> int:
     for start, end, plain in reading.breaks:
         if end >= len(reading.words) or end in missing:
             continue
+        if reading.kinds[end] is not LIGHT and any(
+            reading.words[at] == reading.words[end] for at in missing if at < start
+        ):
+            before = next((at for at in range(start - 1, -1, -1) if at not in missing), -1)
+            if before >= 0 and -1 < partners[end] < partners[before]:
+                continue  # "from Bonn to Ulm before 9, I mean, to 10": the other side's "to" is the first one
         # What both sides say is no slip: "no" and "um" are plain words of other languages.
         if pauses if start == end else missing.isdisjoint(range(start, end)):
             continue
@@ -194,6 +218,9 @@ def _take_back(reading: Reading, left: list[int], other: Reading) -> int:
             while at in missing and at >= start - 6:
                 gone.add(at)
                 at -= 1
+            if not gone and at > 0 and reading.kinds[at] is not LIGHT:
+                # "before Rome, oops, Oslo" of "Rome before Oslo": of two equal words the other one has found its partner.
+                gone = {other for other in missing if other < at and reading.words[other] == reading.words[at]}
             if start < end and all(reading.kinds[at] is PLACING or reading.kinds[at] is LIGHT for at in gone):
                 continue  # "but no salt"
         if gone or (plain and missing.issuperset(range(start, end))):
@@ -214,44 +241,51 @@ def _asked(reading: Reading, left: list[int]) -> list[str]:
     ]
 
 
-def _joined_otherwise(over: set[str], others: set[str]) -> bool:
+def _joined_otherwise(over: list[str], others: list[str]) -> bool:
     return not (_OR.isdisjoint(over) or _AND.isdisjoint(others))
 
 
 def _count(a: Reading, b: Reading, found: Difference) -> None:
     """Count what is left over by kind, and the words of one side that have an opposite on the other."""
-    kinds_a = [a.kinds[at] for at in found.left]
-    kinds_b = [b.kinds[at] for at in found.right]
-    if NUMBER in kinds_a or NUMBER in kinds_b:
-        numbers_a = [a.words[at] for at in found.left if a.kinds[at] is NUMBER]
-        numbers_b = [b.words[at] for at in found.right if b.kinds[at] is NUMBER]
+    left, right = found.left, found.right
+    kinds_a, kinds_b = [a.kinds[at] for at in left], [b.kinds[at] for at in right]
+    words_a, words_b = [a.words[at] for at in left], [b.words[at] for at in right]
+    kinds = {*kinds_a, *kinds_b}
+    if NUMBER in kinds:
+        numbers_a = [word for word, kind in zip(words_a, kinds_a, strict=True) if kind is NUMBER]
+        numbers_b = [word for word, kind in zip(words_b, kinds_b, strict=True) if kind is NUMBER]
         found.numbers = min(len(numbers_a), len(numbers_b))
         # "One" on one side only is hardly ever a number: "which one".
         extra = max(len(numbers_a) - numbers_a.count("1"), len(numbers_b) - numbers_b.count("1")) - found.numbers
         found.extra_numbers = max(extra, 0)
-    if ASKING in kinds_a or ASKING in kinds_b:
-        asked_a, asked_b = _asked(a, found.left), _asked(b, found.right)
+    if ASKING in kinds:
+        asked_a, asked_b = _asked(a, left), _asked(b, right)
         if asked_a and asked_b and not OPEN.issuperset((*asked_a, *asked_b)):
             found.asking = min(len(asked_a), len(asked_b))
-        found.extra_asking = sum(word not in OPEN for word in (*asked_a, *asked_b))
-    if PERSON in kinds_a or PERSON in kinds_b:
-        persons_a = {_PERSONS.get(a.words[at], 0) for at in found.left if a.kinds[at] is PERSON}
-        persons_b = {_PERSONS.get(b.words[at], 0) for at in found.right if b.kinds[at] is PERSON}
+        found.extra_asking = len([word for word in (*asked_a, *asked_b) if word not in OPEN])
+    if PERSON in kinds:
+        persons_a = {PERSONS.get(word, 0) for word, kind in zip(words_a, kinds_a, strict=True) if kind is PERSON}
+        persons_b = {PERSONS.get(word, 0) for word, kind in zip(words_b, kinds_b, strict=True) if kind is PERSON}
         found.other_person = int(bool(persons_a and persons_b and persons_a.isdisjoint(persons_b)))
         found.person = max(kinds_a.count(PERSON), kinds_b.count(PERSON))
-    if PLACING in kinds_a or PLACING in kinds_b:
+    if PLACING in kinds:
         found.placing = max(
-            sum(a.kinds[at] is PLACING and a.words[at] not in b.words for at in found.left),
-            sum(b.kinds[at] is PLACING and b.words[at] not in a.words for at in found.right),
+            len([at for at in left if a.kinds[at] is PLACING and a.words[at] not in b.words]),
+            len([at for at in right if b.kinds[at] is PLACING and b.words[at] not in a.words]),
         )
-    found.modal = max(kinds_a.count(MODAL), kinds_b.count(MODAL))
-    found.bound = max(kinds_a.count(BOUND), kinds_b.count(BOUND))
-    found.symbol = max(kinds_a.count(SYMBOL), kinds_b.count(SYMBOL))
-    found.when = max(kinds_a.count(WHEN), kinds_b.count(WHEN))
-    if found.left and found.right:
-        over_a, over_b = {a.words[at] for at in found.left}, {b.words[at] for at in found.right}
-        found.joining = int(_joined_otherwise(over_a, over_b) or _joined_otherwise(over_b, over_a))
-    found.light = kinds_a.count(LIGHT) + kinds_b.count(LIGHT) + kinds_a.count(FILLER) + kinds_b.count(FILLER)
-    if found.left and found.right and min(len(found.left), len(found.right)) <= DETAIL:
-        others = [b.words[at] for at in found.right[: 2 * DETAIL]]
-        found.contradicting = opposites([a.words[at] for at in found.left[: 2 * DETAIL]], others)
+    if not _COUNTED.isdisjoint(kinds):
+        found.modal = max(kinds_a.count(MODAL), kinds_b.count(MODAL))
+        found.bound = max(kinds_a.count(BOUND), kinds_b.count(BOUND))
+        found.symbol = max(kinds_a.count(SYMBOL), kinds_b.count(SYMBOL))
+        found.when = max(kinds_a.count(WHEN), kinds_b.count(WHEN))
+    if LIGHT in kinds or FILLER in kinds:
+        found.light = kinds_a.count(LIGHT) + kinds_b.count(LIGHT) + kinds_a.count(FILLER) + kinds_b.count(FILLER)
+    if CONTENT in kinds and len(left) + len(right) <= FEW:
+        found.members = members(a, left, b) | members(b, right, a)
+    if left and right:
+        found.joining = int(_joined_otherwise(words_a, words_b) or _joined_otherwise(words_b, words_a))
+        # "When did it open?", "when does it open?": another tense weighs more than a verb that one side does not need.
+        if found.modal and ("did" in words_a) != ("did" in words_b):
+            found.modal += not _PRESENT.isdisjoint(words_b if "did" in words_a else words_a)
+        if len(left) <= DETAIL or len(right) <= DETAIL:
+            found.contradicting = opposites(words_a[: 2 * DETAIL], words_b[: 2 * DETAIL])

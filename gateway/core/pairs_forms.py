@@ -5,7 +5,6 @@ Pure. A partner found here is a guess, so each kind of guess is counted; opposit
 
 from __future__ import annotations
 
-import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -43,27 +42,48 @@ def align_forms(
     """Take words that have a partner after all out of `left` and `right`, and enter it in `partners`."""
     found = Guesses()
     others = right[: 2 * DETAIL]
-    groups = {group: at for at in reversed(others) for group in _alike(b.words[at], b.kinds[at])}
-    roots = {_root(b.words[at]): at for at in reversed(others) if b.kinds[at] is CONTENT}
+    words_b, kinds_b = b.words, b.kinds
+    groups: dict[int, int] = {}
+    roots: dict[str, int] = {}
+    strange: list[int] = []
+    for at in reversed(others):
+        word = words_b[at]
+        if kinds_b[at] is CONTENT:
+            for group in _alike_in_any_form(word):
+                groups[group] = at
+            roots[_root(word)] = at
+            if word not in known:
+                strange.append(at)
+        elif word in ALIKE:
+            for group in ALIKE[word]:
+                groups[group] = at
+    strange.reverse()
     gone: set[int] = set()
     kept: list[int] = []
     for at in left:
         word = a.words[at]
+        content = a.kinds[at] is CONTENT
         partner = -1
-        for group in _alike(word, a.kinds[at]):
+        alike = _alike_in_any_form(word) if content else ALIKE.get(word, _NONE)
+        for group in alike:
             other = groups.get(group, -1)
-            if other >= 0 and other not in gone and not opposites([word], [b.words[other]]):
+            if other >= 0 and other not in gone and not opposites([word], [words_b[other]]):
                 partner = other
                 found.reworded += 1
                 break
-        if partner < 0 and a.kinds[at] is CONTENT:
+        if partner < 0 and content:
             other = roots.get(_root(word), -1)
             if other >= 0 and other not in gone:
                 partner = other
                 found.inflected += 1
         if partner < 0:
-            partner = _misspelling(word, a.kinds[at], b, [other for other in others if other not in gone], known)
-            found.misspelt += partner >= 0
+            unknown = content and word not in known
+            among = others if unknown else strange
+            if among:
+                if gone:
+                    among = [other for other in among if other not in gone]
+                partner = _misspelling(word, unknown, b, among, known)
+                found.misspelt += partner >= 0
         if partner < 0:
             kept.append(at)
         else:
@@ -79,39 +99,37 @@ def align_forms(
     return found
 
 
-def _alike(word: str, kind: str) -> frozenset[int]:
+@lru_cache(maxsize=4096)
+def _alike_in_any_form(word: str) -> frozenset[int]:
     """Groups of words of which the word is one, in this form or in another."""
     found = ALIKE.get(word)
-    if found is None and kind is CONTENT and 3 < len(word) < LONGEST:
-        return _alike_in_other_forms(word)
+    if found is None and 3 < len(word) < LONGEST:
+        return _ROOTS_ALIKE.get(_root(word), _NONE)
     return _NONE if found is None else found
 
 
-@lru_cache(maxsize=16384)
-def _alike_in_other_forms(word: str) -> frozenset[int]:
-    return _ROOTS_ALIKE.get(_root(word), _NONE)
+def _misspelling(word: str, unknown: bool, b: Reading, among: list[int], known: Container[str]) -> int:
+    """The place of a word that this one may be a slip of the pen for; -1 if there is none.
 
-
-def _misspelling(word: str, kind: str, b: Reading, right: list[int], known: Container[str]) -> int:
-    """The place of a word that this one may be a slip of the pen for; -1 if there is none. One of the two is no word."""
-    unknown = kind is CONTENT and word not in known
-    plain = _plain(word)
-    for other in right:
-        form = b.words[other]
-        if abs(len(word) - len(form)) > 1 or (word[0] != form[0] and word[-1] != form[-1] and plain is word):
+    Args:
+    unknown: whether this one is no word.
+    among: places of words, all of them no words where this one is one.
+    """
+    words, size, first, final = b.words, len(word), word[0], word[-1]
+    for other in among:
+        form = words[other]
+        if (form[0] != first and form[-1] != final) or not -2 < len(form) - size < 2:
             continue
-        if (plain is not word or not form.isascii()) and _plain(form) == plain:
-            return other
-        strange = b.kinds[other] is CONTENT and form not in known
-        if (unknown or strange) and _one_slip(word, form):
+        if one_slip(word, form):
             # Of two words that nobody knows, names for the most part, one is the other only if all its letters are there.
+            strange = b.kinds[other] is CONTENT and form not in known
             if unknown and strange and len(word) == len(form) and sorted(word) != sorted(form):
                 continue
             return other
     return -1
 
 
-def _one_slip(one: str, other: str) -> bool:
+def one_slip(one: str, other: str) -> bool:
     """Whether the two could be one word: a letter too many, too few, another, or two in the wrong order.
 
     From seven letters on two slips beside each other are forgiven; of three letters only their order.
@@ -134,13 +152,7 @@ def _one_slip(one: str, other: str) -> bool:
     return size > 3 and longer <= (2 if size > 6 and head else 1)
 
 
-def _plain(word: str) -> str:
-    """Without its accents; the very same string if it has none."""
-    if word.isascii():
-        return word
-    return "".join(sign for sign in unicodedata.normalize("NFD", word) if not unicodedata.combining(sign))
-
-
+@lru_cache(maxsize=4096)
 def _root(word: str) -> str:
     """The word without its ending: a rough form, only ever compared with another's."""
     if len(word) > 5:
@@ -162,13 +174,17 @@ _ROOTS_ALIKE = {_root(word): groups for word, groups in reversed(ALIKE.items())}
 
 def _align_initials(short: Reading, long: Reading, left: list[int], right: list[int]) -> None:
     """ "CEO" and "chief executive officer": a left-over word that is the initials of left-over words in a row."""
-    row = [place for place in right if long.kinds[place] is not LIGHT]
-    if len(row) < 3:
+    if len(right) < 3:
         return
-    initials = "".join(long.words[place][0] for place in row)
-    for at in left[:]:
-        letters = short.words[at]
-        start = initials.find(letters) if 2 < len(letters) < 6 else -1
+    words = short.words
+    brief = [at for at in left if 2 < len(words[at]) < 6]
+    if not brief:
+        return
+    row = [place for place in right if long.kinds[place] is not LIGHT]
+    initials = "".join([long.words[place][0] for place in row])
+    for at in brief:
+        letters = words[at]
+        start = initials.find(letters)
         if start >= 0:
             left.remove(at)
             for place in row[start : start + len(letters)]:
@@ -179,8 +195,10 @@ def _align_initials(short: Reading, long: Reading, left: list[int], right: list[
 def _align_joined(apart: list[str], joined: list[str], left: list[int], right: list[int]) -> None:
     """ "log in" and "login": two words side by side that the other side writes as one."""
     whole = {joined[at]: at for at in right}
-    for first in left[:]:
-        at = whole.get(apart[first] + apart[first + 1], -1) if first + 1 < len(apart) else -1
+    size = len(apart)
+    pairs = [first for first in left if first + 1 < size and apart[first] + apart[first + 1] in whole]
+    for first in pairs:
+        at = whole[apart[first] + apart[first + 1]]
         if at in right and first in left:
             right.remove(at)
             left[:] = [place for place in left if place not in (first, first + 1)]
@@ -189,21 +207,29 @@ def _align_joined(apart: list[str], joined: list[str], left: list[int], right: l
 def opposites(words: list[str], others: list[str]) -> int:
     """How many of the words exclude one of the others."""
     among = set(others)
-    families = {family for other in others for family in FAMILIES.get(other, _NONE)}
-    bare = {stem for other in others for stem in _without_prefix(other)}
+    families: set[int] = set()
+    bare: set[str] = set()
+    for other in others:
+        if other in FAMILIES:
+            families |= FAMILIES[other]
+        if stems := _without_prefix(other):
+            bare |= stems
     count = 0
     for word in words:
         count += (
-            not OPPOSITES.get(word, _NO_WORDS).isdisjoint(among)
-            or not FAMILIES.get(word, _NONE).isdisjoint(families)
-            or word in bare
-            or any(stem in among for stem in _without_prefix(word))
+            word in bare
+            or (word in OPPOSITES and not among.isdisjoint(OPPOSITES[word]))
+            or (word in FAMILIES and not families.isdisjoint(FAMILIES[word]))
+            or not among.isdisjoint(_without_prefix(word))
         )
     return count
 
 
-def _without_prefix(word: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _without_prefix(word: str) -> frozenset[str]:
     """ "enabled" of "disabled": what is left of a word of which a prefix may have turned the meaning."""
     if len(word) < 5 or not word.startswith(_PREFIXES):
-        return []
-    return [word[len(prefix) :] for prefix in _PREFIXES if word.startswith(prefix) and len(word) - len(prefix) > 2]
+        return _NO_WORDS
+    return frozenset(
+        word[len(prefix) :] for prefix in _PREFIXES if word.startswith(prefix) and len(word) - len(prefix) > 2
+    )

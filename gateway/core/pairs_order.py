@@ -5,31 +5,34 @@ Pure. "From X to Y" and "from Y to X" have the same words; so have "on Monday, c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from gateway.core.lexicon import ASKING, FILLER, LIGHT, MODAL, NEGATOR, NUMBER, PERSON, PLACING
+from gateway.core.lexicon import ASKING, FILLER, LIGHT, MODAL, PERSON, PLACING
+from gateway.core.lexicon_opposites import CONVERSE
 from gateway.core.lexicon_same import ALIKE
-from gateway.core.pairs_reading import Reading
-
-_JOINING = frozenset(("and", "or", "/", "&", "+", ","))
-_EVEN = _JOINING | {"is", "are", "was", "were", "be", "s", "the"}
-"""Between these it does not matter which stands before and which behind: "A or B", "A is B"."""
-_RELATIONS = frozenset(
-    (
-        *("from", "to", "into", "in", "on", "at", "by", "with", "for", "of", "before", "after"),
-        *("until", "since", "under", "over", "than", "between", "versus"),
-        *("de", "a", "da", "di", "à", "vers", "von", "nach", "van", "naar", "desde", "hasta", "para", "verso", "bis"),
-    )
+from gateway.core.pairs_exchange import (
+    JOINING,
+    RELATIONS,
+    exchanged,
+    exchanged_in_a_sentence,
+    places_of,
+    said_again,
+    stretches_of,
 )
-_CONVERSE = {
-    word: other
-    for pair in ("before after", "above below", "over under", "morethan lessthan", "precede follow")
-    for word, other in (pair.split(), pair.split()[::-1])
-}
-_RELATING = frozenset((PLACING, NUMBER, MODAL, NEGATOR))
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from gateway.core.pairs_reading import Reading
+
+_AND = frozenset(("and", "&", "+"))
 _NO_ROLE = frozenset((PLACING, ASKING, MODAL, PERSON, LIGHT, FILLER))
 _POINTING = frozenset(("than", "to", "into", "from", "compared", "nach", "von", "hasta", "vers"))
-_HELPING = frozenset(("do", "does", "did", "has", "have", "will", "would", "can", "could", "is", "are", "was", "were"))
+_QUIZ = frozenset(("who", "which", "what"))
+_ENDS = frozenset(("from", "to"))
+_HELPING = frozenset(("do", "does", "did", "has", "have", "will", "would", "can", "could"))
 _NONE: frozenset[int] = frozenset()
 
 
@@ -52,64 +55,126 @@ def compare_order(a: Reading, b: Reading, partners: list[int], placing: int) -> 
     placing: how many prepositions are left over.
     """
     order = Order()
-    highest = -1
-    moved = False
-    for kind, other in zip(a.kinds, partners, strict=True):
-        if other >= 0:
-            if other > highest:
-                highest = other
-            else:
-                moved = True
-                order.inverted += kind is not LIGHT and kind is not FILLER
+    aligned = [other for other in partners if other >= 0]
+    moved = aligned != sorted(aligned)
     if not moved and not placing:
         return order
-    order.exchanged = moved and _exchanged(a, partners)
     if moved:
-        order.crossed = _crossed(a, b)
-        order.subject = int(_HELPING.isdisjoint(a.words) != _HELPING.isdisjoint(b.words))
+        order.inverted = _inverted(a.kinds, partners)
+    order.exchanged = moved and exchanged(a, partners) and exchanged_in_a_sentence(a, b, partners)
+    if moved:
+        order.crossed = crossed(a, b)
+        # Behind its verb a question word asks for what is acted upon, as with a helping verb: "you teach what".
+        asked = not (_QUIZ.isdisjoint(a.words[:2]) or _QUIZ.isdisjoint(b.words[:2]))
+        order.subject = int(asked and _HELPING.isdisjoint(a.words) != _HELPING.isdisjoint(b.words))
     before_a, before_b = _before(a), _before(b)
     contexts: set[tuple[str, str]] = set()
-    for at, other in enumerate(partners):
-        if other < 0 or a.kinds[at] in _NO_ROLE:
+    for was, kind, other in zip(before_a, a.kinds, partners, strict=True):
+        if other < 0 or was == before_b[other]:
             continue
-        was, now = before_a[at], before_b[other]
-        if was != now:
+        if kind not in _NO_ROLE:
+            now = before_b[other]
             order.swapped += (now, was) in contexts
             contexts.add((was, now))
-            if was in _RELATIONS and now in _RELATIONS and ALIKE.get(was, _NONE).isdisjoint(ALIKE.get(now, _NONE)):
+            if was in RELATIONS and now in RELATIONS and ALIKE.get(was, _NONE).isdisjoint(ALIKE.get(now, _NONE)):
                 order.roles += 1
     return order
 
 
-def _crossed(a: Reading, b: Reading) -> int:
+def _inverted(kinds: list[str], partners: list[int]) -> int:
+    """How many words stand behind one whose partner stands behind theirs."""
+    count = 0
+    highest = -1
+    for kind, other in zip(kinds, partners, strict=True):
+        if other > highest:
+            highest = other
+        elif other >= 0:
+            count += kind is not LIGHT and kind is not FILLER
+    return count
+
+
+def crossed(a: Reading, b: Reading) -> int:
     """How many of "than", "to" and "from" stand before Y in one and before X in the other, where both have X and Y."""
-    crossed = 0
-    for relation in _POINTING.intersection(a.words).intersection(b.words):
+    relations = _POINTING.intersection(a.words)
+    if not relations or relations.isdisjoint(b.words):
+        return 0
+    relations = relations.intersection(b.words)
+    count = 0
+    for relation in relations:
         behind_a, behind_b = _behind(a, relation), _behind(b, relation)
         only_a, only_b = behind_a - behind_b, behind_b - behind_a
-        crossed += not (only_a.isdisjoint(b.words) or only_b.isdisjoint(a.words))
-    return crossed
+        count += not (only_a.isdisjoint(b.words) or only_b.isdisjoint(a.words))
+    if not count and relations.issuperset(_ENDS):
+        count += not (
+            _behind(a, "from").isdisjoint(_behind(b, "to")) and _behind(a, "to").isdisjoint(_behind(b, "from"))
+        )
+    return count
 
 
 def _behind(reading: Reading, relation: str) -> set[str]:
-    """The words that stand next behind this one, light ones and question words passed over."""
-    found = set()
+    """The words that stand next behind this one, light ones and question words passed over; of a list all."""
+    found: set[str] = set()
     for at, word in enumerate(reading.words):
         if word == relation:
-            for place in range(at + 1, min(at + 4, len(reading.words))):
-                if reading.kinds[place] not in _NO_ROLE:
-                    found.add(reading.words[place])
-                    break
+            found.update(_row(reading, at, _AND))
     return found
 
 
-def converse(a: Reading, b: Reading, left: int, right: int) -> bool:
-    """Whether the two left-over words make one statement of both: "X before Y" and "Y after X"."""
-    if _CONVERSE.get(a.words[left]) != b.words[right]:
+def _row(reading: Reading, at: int, joining: frozenset[str], passed: Container[str] = ()) -> list[str]:
+    """The words behind this place, up to the next relation: of a list all, else only the first."""
+    row: list[str] = []
+    listed = False
+    for place in range(at + 1, min(at + 9, len(reading.words))):
+        word = reading.words[place]
+        if word in joining:
+            listed = True
+        elif reading.kinds[place] not in _NO_ROLE:
+            if word not in passed:
+                row.append(word)
+        elif row and reading.kinds[place] is not LIGHT:
+            break
+    return row if listed else row[:1]
+
+
+def converse(a: Reading, b: Reading, left: list[int], right: list[int], partners: list[int]) -> tuple[int, int] | None:
+    """The places of two left-over words that make one statement of both: "X before Y" and "Y after X"."""
+    for at in left:
+        others = CONVERSE.get(a.words[at])
+        if others is None:
+            continue
+        for other in right:
+            if b.words[other] in others:
+                if _says_the_converse(a, at, b, other):
+                    return at, other
+                turned = [*partners]
+                turned[at] = other
+                for places in places_of(a, turned):
+                    stretches = stretches_of(turned, places)
+                    if (
+                        stretches
+                        and at in places[stretches[1] : stretches[2]]
+                        and not _ends_in_a_choice(a, places, stretches[3])
+                    ):
+                        return at, other
+    return None
+
+
+def _says_the_converse(a: Reading, at: int, b: Reading, other: int) -> bool:
+    """Whether all that stands behind the relation here stands before it there, and the other way round."""
+    if "than" in a.words and "than" in b.words:
+        at, other = a.words.index("than"), b.words.index("than")
+    again = said_again(a.words)
+    behind_a, behind_b = _row(a, at, JOINING, again), _row(b, other, JOINING, again)
+    if not behind_a or not behind_b or not set(behind_a).isdisjoint(behind_b):
         return False
-    turned = [*b.words]
-    turned[right] = a.words[left]
-    return exchanged(a, Reading(turned, b.kinds, b.breaks))
+    return set(b.words[:other]).issuperset(behind_a) and set(a.words[:at]).issuperset(behind_b)
+
+
+def _ends_in_a_choice(a: Reading, places: list[int], end: int) -> bool:
+    """Whether what follows is a further member of what stands before: "X before Y or Z"."""
+    if end >= len(places):
+        return False
+    return not JOINING.isdisjoint(a.words[places[end - 1] + 1 : places[end] + 1])
 
 
 def _before(reading: Reading) -> list[str]:
@@ -118,51 +183,10 @@ def _before(reading: Reading) -> list[str]:
     last = ""
     for word, kind in zip(reading.words, reading.kinds, strict=True):
         before.append(last)
-        if last == "than" and kind is PLACING:
-            continue  # "colder in Oslo than in Rome": Rome stands behind "than"
-        if ((kind is not LIGHT and kind is not FILLER) or word == "of") and word not in _JOINING:
+        if kind is LIGHT or kind is FILLER:
+            if word == "of":
+                last = word
+        # "Colder in Oslo than in Rome": Rome stands behind "than".
+        elif word not in JOINING and (kind is not PLACING or last != "than"):
             last = word
     return before
-
-
-def exchanged(a: Reading, b: Reading) -> bool:
-    """Whether two readings of the same words are the same but for an exchange."""
-    places: dict[str, list[int]] = {}
-    for at in range(len(b.words) - 1, -1, -1):
-        places.setdefault(b.words[at], []).append(at)
-    partners = [places[word].pop() if places.get(word) else -1 for word in a.words]
-    return _exchanged(a, partners)
-
-
-def _exchanged(a: Reading, partners: list[int]) -> bool:
-    """Whether, of the words that both have, two stretches have changed places around a middle: "X to Y", "Y to X"."""
-    heavy = [at for at, other in enumerate(partners) if other >= 0 and a.kinds[at] is not LIGHT]
-    every = [at for at, other in enumerate(partners) if other >= 0]
-    return _turned(a, heavy, partners) or _turned(a, every, partners)
-
-
-def _turned(a: Reading, places: list[int], partners: list[int]) -> bool:
-    order = [partners[at] for at in places]
-    rank = {other: n for n, other in enumerate(sorted(order))}
-    turned = [rank[other] for other in order]
-    starts = [n for n in range(1, len(turned)) if turned[n] != turned[n - 1] + 1]
-    if turned[:1] == [0]:
-        starts = starts[1:] if starts else starts
-        first = next((n for n in range(len(turned)) if turned[n] != n), 0)
-    else:
-        first = 0
-    if len(starts) < 2:
-        return False
-    second, third = starts[0], starts[1]
-    # Three stretches, the last one first; what follows stands where it stood.
-    if not turned[first] > turned[second] > turned[third] == first or len(starts) > 3:
-        return False
-    if len(starts) == 3 and turned[starts[2]] != starts[2]:
-        return False
-    middle = [a.words[at] for at in places[second:third]]
-    if _EVEN.issuperset(middle):
-        return False
-    # "the word X or the word Y": what stands around the "or" stands on both sides of it.
-    return _JOINING.isdisjoint(middle) or any(
-        a.kinds[at] in _RELATING and a.words[at] not in _JOINING for at in places[second:third]
-    )

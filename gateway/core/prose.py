@@ -63,8 +63,8 @@ class Wording(msgspec.Struct, frozen=True, array_like=True):
     """1: one begins with yes, and the other with no."""
 
 
-WEIGHTS = Wording(4.26, -4.91, 2.06, -3.51, -2.48, -2.26, -0.96, -0.88)
-BIAS = -1.71
+WEIGHTS = Wording(4.38, -4.78, 1.83, -3.5, -2.57, -2.04, -0.92, -0.85)
+BIAS = -1.78
 
 
 def score(wording: Wording) -> float:

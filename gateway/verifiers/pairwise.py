@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from gateway.verifiers.pairwise_features import FEATURES, PairFeatures, read_words
+from gateway.verifiers.pairwise_features import FEATURES, PairFeatures
+from gateway.verifiers.pairwise_words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.core.messages import Near
 
 FOLDER = Path(__file__).parent / "models" / "pairwise"
-SLOPE, MIDDLE = 15.0, 0.92
+SLOPE, MIDDLE = 20.0, 0.93
 """What similarity adds to the log odds where words are left over.
 
 Edits teach the trees that similarity says little. Among questions that differ in earnest it says more than they learn.
@@ -61,7 +62,7 @@ class Trees:
         self._base = exported.base
 
     def score(self, row: list[float]) -> float:
-        below = self._below + (np.array(row).take(self._feature) > self._at_most)
+        below = self._below + (np.array(row, np.float64).take(self._feature) > self._at_most)
         node = self._roots
         for _ in range(self._depth):
             node = below.take(node)

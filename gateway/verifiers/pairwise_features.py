@@ -11,31 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gateway.core.lexicon import (
-    ASKING,
-    BOUND,
-    CONTENT,
-    FILLER,
-    KINDS,
-    LIGHT,
-    MODAL,
-    NEGATOR,
-    PAUSE,
-    PERSON,
-    PLACING,
-    WHEN,
-)
-from gateway.core.pairs import OPEN, WORDS, compare
-from gateway.core.pairs_reading import Reading, read
-from gateway.verifiers.pairwise_rules import contradicts, only_case_tells_apart, too_far
+from gateway.core.lexicon import CONTENT
+from gateway.core.pairs import WORDS, compare
+from gateway.core.pairs_aligning import align, named_on_both_sides
+from gateway.core.pairs_reading import Reading, in_one_language, read
+from gateway.core.pairs_spelling import mended, worth_mending
+from gateway.verifiers.pairwise_rules import contradicts, has_little_in_common, only_case_tells_apart, too_far
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from gateway.core.pairs import Difference
+    from gateway.verifiers.pairwise_words import WordTable
 
 FEATURES = (
     "similarity",
@@ -79,6 +64,9 @@ FEATURES = (
     "telling",  # words in these that an answer may hang on
     "crossed",
     "subject",
+    "terse",  # words of closed classes passed over because the other side has none: "reset password"
+    "passed",  # words that only tell how it is asked: "my", "now", "any"
+    "told",  # "why" or "how to" on one side, where the other just states or wants it
 )
 RISING = frozenset({"similarity", "covered_least", "covered_most"})
 FALLING = (
@@ -95,6 +83,7 @@ FALLING = (
         "inverted",
         "voice",
         "asides",
+        "terse",
     }
 )
 """What can only speak against a pair. The rest says how much is compared, or only how it is written."""
@@ -102,45 +91,12 @@ FALLING = (
 LONG, CONTEXT = 2000, 200
 """Characters: of longer texts only the part that differs is read, with so much before and behind it."""
 
-WEIGHTS = {
-    NEGATOR: 0.8,
-    ASKING: 0.5,
-    PLACING: 0.3,
-    PERSON: 0.25,
-    MODAL: 0.2,
-    BOUND: 0.6,
-    WHEN: 0.8,
-    LIGHT: 0.03,
-    FILLER: 0.0,
-    PAUSE: 0.0,
-}
-"""What a word of a closed class weighs; numbers, symbols and words that nobody knows weigh 1."""
-
 REPEATED = 0.3
 """What is left of the weight of a word that the other side says too, only less often."""
 
 
-class WordTable:
-    """Vectors and weights of some 20,000 common words, most frequent first."""
-
-    def __init__(self, words: Sequence[str], vectors: NDArray[np.int8]) -> None:
-        self.places = {word: place for place, word in enumerate(words)}
-        scaled = vectors.astype(np.float32)
-        self.vectors = scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
-        # The order of the vocabulary stands for frequency: a rare word says more about what is asked.
-        rank = np.arange(len(words))
-        rarity = np.clip(np.log((rank + 30) / 150) / np.log(30000 / 150), 0.25, 1.0)
-        self._weights = dict(zip(words, rarity.tolist(), strict=True))
-        self._weights.update((word, WEIGHTS.get(kind, 1.0)) for word, kind in KINDS.items() if kind is not CONTENT)
-        self._weights.update(dict.fromkeys(OPEN, WEIGHTS[LIGHT]))
-
-    def weigh(self, words: list[str]) -> list[float]:
-        return [self._weights.get(word, 1.0) for word in words]
-
-
-def read_words(folder: Path) -> WordTable:
-    words = (folder / "words.txt").read_text(encoding="utf-8").split("\n")
-    return WordTable(words, np.load(folder / "words.npy", allow_pickle=False))
+LISTED = 0.7
+"""What a member of a list at least weighs that one side alone has, however common the word."""
 
 
 class PairFeatures:
@@ -165,13 +121,24 @@ class PairFeatures:
             if max(len(question), len(other)) > LONG:
                 return None
         a, b = read(question), read(other)
+        if a.language != b.language:
+            a, b = in_one_language(a, b)
         if not a.words or not b.words:
             return None
         if len(a.words) > WORDS or len(b.words) > WORDS:
             a, b = _middle(a, b)
             if len(a.words) > WORDS or len(b.words) > WORDS:
                 return None
-        found = compare(a, b, self.table.places)
+        alignment = align(a, b)
+        if settling and has_little_in_common(named_on_both_sides(a, b, alignment), similarity):
+            return None
+        places = self.table.places
+        found = compare(a, b, places, alignment)
+        if worth_mending(a, b, found, places) and (better := mended(question, other, places)):
+            first, second, slips = better
+            a, b = in_one_language(a if first is None else read(first), b if second is None else read(second))
+            found = compare(a, b, places)
+            found.misspelt += slips
         if settling and (contradicts(found) or only_case_tells_apart(question, other)):
             return None
         return self._weighed(a, b, found, similarity, settling)
@@ -183,6 +150,8 @@ class PairFeatures:
         words_a = [a.words[at] for at in found.left]
         words_b = [b.words[at] for at in found.right]
         left_a, left_b = _without_repeats(words_a, weigh(words_a), b), _without_repeats(words_b, weigh(words_b), a)
+        if found.members:
+            left_a, left_b = _with_members(words_a, left_a, found), _with_members(words_b, left_b, found)
         sum_a, sum_b = sum(left_a), sum(left_b)
         unsaid_a, unsaid_b, likeness = left_a, left_b, 1.0
         if left_a and left_b:
@@ -242,6 +211,9 @@ class PairFeatures:
             found.telling,
             found.order.crossed,
             found.order.subject,
+            found.terse,
+            found.passed,
+            found.told,
         ]
 
     def _soften(
@@ -249,22 +221,25 @@ class PairFeatures:
     ) -> tuple[list[float], list[float], float]:
         """Take from each left-over word the part that the other side's left-over words say too."""
         places = self.table.places
-        known_a = [(n, places[word]) for n, word in enumerate(words_a) if word in places]
-        known_b = [(n, places[word]) for n, word in enumerate(words_b) if word in places]
+        known_a = [n for n, word in enumerate(words_a) if word in places]
+        known_b = [n for n, word in enumerate(words_b) if word in places]
         if not known_a or not known_b:
             return left_a, left_b, 0.0
-        vectors_a = self.table.vectors[[place for _, place in known_a]]
-        vectors_b = self.table.vectors[[place for _, place in known_b]]
-        alike = vectors_a @ vectors_b.T
+        # On so few numbers these forms cost half of `[]`, `@` and `max`.
+        vectors_a = self.table.vectors.take([places[words_a[n]] for n in known_a], 0)
+        vectors_b = self.table.vectors.take([places[words_b[n]] for n in known_b], 0)
+        alike = vectors_a.dot(vectors_b.T)
         unsaid_a, unsaid_b = left_a[:], left_b[:]
-        for (n, _), best in zip(known_a, alike.max(axis=1).tolist(), strict=True):
-            unsaid_a[n] *= 1 - max(best, 0.0)
-        for (n, _), best in zip(known_b, alike.max(axis=0).tolist(), strict=True):
-            unsaid_b[n] *= 1 - max(best, 0.0)
-        whole_a = np.asarray([left_a[n] for n, _ in known_a], dtype=np.float32) @ vectors_a
-        whole_b = np.asarray([left_b[n] for n, _ in known_b], dtype=np.float32) @ vectors_b
-        size = float(np.sqrt((whole_a @ whole_a) * (whole_b @ whole_b)))
-        return unsaid_a, unsaid_b, float(whole_a @ whole_b) / size if size > 1e-9 else 0.0
+        for n, best in zip(known_a, np.maximum.reduce(alike, 1).tolist(), strict=True):
+            if best > 0:
+                unsaid_a[n] *= 1 - best
+        for n, best in zip(known_b, np.maximum.reduce(alike, 0).tolist(), strict=True):
+            if best > 0:
+                unsaid_b[n] *= 1 - best
+        whole_a = np.array([left_a[n] for n in known_a], np.float32).dot(vectors_a)
+        whole_b = np.array([left_b[n] for n in known_b], np.float32).dot(vectors_b)
+        size = float(np.sqrt(whole_a.dot(whole_a) * whole_b.dot(whole_b)))
+        return unsaid_a, unsaid_b, float(whole_a.dot(whole_b)) / size if size > 1e-9 else 0.0
 
 
 def _without_repeats(words: list[str], weights: list[float], other: Reading) -> list[float]:
@@ -273,6 +248,12 @@ def _without_repeats(words: list[str], weights: list[float], other: Reading) -> 
         return weights
     said = set(other.words)
     return [REPEATED * weight if word in said else weight for word, weight in zip(words, weights, strict=True)]
+
+
+def _with_members(words: list[str], weights: list[float], found: Difference) -> list[float]:
+    return [
+        max(LISTED, weight) if word in found.members else weight for word, weight in zip(words, weights, strict=True)
+    ]
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:
@@ -300,6 +281,6 @@ def _middle(a: Reading, b: Reading) -> tuple[Reading, Reading]:
 
     def cut(reading: Reading) -> Reading:
         end = len(reading.words) - tail
-        return Reading(reading.words[head:end], reading.kinds[head:end], [])
+        return Reading(reading.words[head:end], reading.kinds[head:end], [], (), reading.language, reading.text)
 
     return cut(a), cut(b)

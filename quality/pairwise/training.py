@@ -17,7 +17,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from gateway.verifiers.pairwise import Exported, Trees
-from gateway.verifiers.pairwise_features import FALLING, FEATURES, RISING, PairFeatures, WordTable
+from gateway.verifiers.pairwise_features import FALLING, FEATURES, RISING, PairFeatures
+from gateway.verifiers.pairwise_words import WordTable
 from quality.pairwise.material import GENERATED, Lesson, Material, gather
 from quality.pairwise.words import vocabulary, word_table
 
