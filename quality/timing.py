@@ -1,20 +1,24 @@
 """What one pair costs on one core, as a route would ask: similarity is known, the verifier is loaded.
 
-Processor time, so that what else the machine does is not in the figure.
+Processor time, and of each pair the best of several rounds over all of them, so that what else the machine does is not in
+the figure; nor is the collector's work on the objects of this program.
 """
 
 from __future__ import annotations
 
+import gc
 import time
 from random import Random
 
 import msgspec
 import numpy as np
 
+from gateway.core.pairs_reading import read
 from quality.judging import Judge, Judged
 
 PAIRS = 5_000
 WARM_UP = 200
+ROUNDS = 3
 MOST_WORDS = 40
 
 
@@ -49,9 +53,14 @@ def measure(judge: Judge, judged: list[Judged]) -> Timing:
 def _times(judge: Judge, pairs: list[tuple[str, str, float]]) -> list[float]:
     for pair in pairs[:WARM_UP]:
         judge.score(*pair)
-    taken = []
-    for pair in pairs:
-        begun = time.thread_time()
-        judge.score(*pair)
-        taken.append((time.thread_time() - begun) * 1000)
-    return taken
+    gc.collect()
+    gc.freeze()
+    best = [float("inf")] * len(pairs)
+    for _ in range(ROUNDS):
+        read.cache_clear()  # every text is new
+        for place, pair in enumerate(pairs):
+            begun = time.thread_time()
+            judge.score(*pair)
+            best[place] = min(best[place], (time.thread_time() - begun) * 1000)
+    gc.unfreeze()
+    return best
