@@ -280,17 +280,18 @@ porque = por que razon|por que motivo|por que|porque e que|por que e que|por que
 """
 
 
-def _said_as_one() -> dict[str, tuple[str, ...]]:
+def said_as_one(table: str) -> dict[str, tuple[str, ...]]:
+    """Lines of words and, behind " = ", the phrases of several words that they stand for."""
     return {
         phrase: tuple(one.split())
-        for line in _SAID_AS_ONE.strip().splitlines()
+        for line in table.strip().splitlines()
         for one, _, said in [line.partition(" = ")]
         for phrase in said.split("|")
         if " " in phrase
     }
 
 
-SAID_AS_ONE: dict[str, tuple[str, ...]] = _said_as_one()
+SAID_AS_ONE: dict[str, tuple[str, ...]] = said_as_one(_SAID_AS_ONE)
 
 _CHATTER = """
 hoffe richtig hier schon lange nichts dazu leider wuerde sehr laenger danach weil dass erklaeren sagen koennen

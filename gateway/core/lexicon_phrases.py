@@ -280,15 +280,6 @@ when can i expect = when should i expect|when do i expect|when may i expect|when
 """
 
 
-def _said_as_one() -> dict[str, tuple[str, ...]]:
-    return {
-        phrase: tuple(one.split())
-        for line in _SAID_AS_ONE.strip().splitlines()
-        for one, _, said in [line.partition(" = ")]
-        for phrase in said.split("|")
-    }
-
-
 _SAID_FOR_NOTHING = """
 is it true that|is it correct that|is it right that|is it the case that|it is true that|stimmt es dass|ist es wahr dass|ist es richtig dass|
 est il vrai que|est ce vrai que|c est vrai que|es cierto que|es verdad que|è vero che|é verdade que|é certo que|klopt het dat|is het waar dat|
@@ -297,7 +288,7 @@ yes or no|true or false|ja oder nein|oui ou non|sí o no|sì o no|sim ou não|ja
 """What makes a question of a statement, and adds nothing to one."""
 
 SAID_AS_ONE: dict[str, tuple[str, ...]] = {
-    **_said_as_one(),
+    **european.said_as_one(_SAID_AS_ONE),
     **european.SAID_AS_ONE,
     **dict.fromkeys(_phrases(_SAID_FOR_NOTHING), ()),
 }

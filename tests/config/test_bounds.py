@@ -52,7 +52,7 @@ OTHERWISE = {
         "stores.postmaster:LONGEST_PAUSE",
     },
     "how something is counted or estimated": {
-        "core.calibration:CONFIDENCE", "core.given:FEWEST_WORDS", "core.pairs_forms:DETAIL", "core.pairs:FEW", "core.pairs_aligning:TWINS", "core.pairs_grammar:TERSE", "core.pairs_forms:LONGEST", "core.synthesis_reading:LOOKED_AT", "core.evidence:Z_95", "engine.opinions:SAME_WORDS", "runtime.offline:DECIMALS",
+        "core.calibration:CONFIDENCE", "core.given:FEWEST_WORDS", "core.pairs_forms:DETAIL", "core.pairs:FEW", "core.pairs_aligning:TWINS", "core.pairs_grammar:TERSE", "core.pairs_frames:FRAMING", "core.pairs_forms:LONGEST", "core.synthesis_reading:LOOKED_AT", "core.evidence:Z_95", "engine.opinions:SAME_WORDS", "runtime.offline:DECIMALS",
         "doors.hand_work:SIMILAR_AT_LEAST", "engine.evidence:HOUR", "runtime.feedback:HOUR", "stores.evidence:DAY", "stores.evidence_void:SKEW",
         "core.comparison:LABEL_WORDS", "core.prose:BIAS", "core.prose:RIGHT_FROM", "core.prose:WRONG_BELOW",
         "engine.comparing:JUDGED_RIGHT",
