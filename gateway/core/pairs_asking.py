@@ -73,9 +73,7 @@ def _told(reading: Reading, left: list[int], other: Reading) -> int:
     at = asked[0]
     if reading.words[at] == "why":
         # "Why do I have to pay?" is no "I have to pay": who says that asks for no reason.
-        harmless = _states(other) and all(
-            reading.kinds[at] is not MODAL and reading.kinds[at] is not PERSON for at in left
-        )
+        harmless = _states(other) and not {MODAL, PERSON} & {reading.kinds[place] for place in left}
     else:
         harmless = at + 1 < len(reading.words) and _orders(other, reading.words[at + 1])
     if harmless:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from gateway.core.lexicon import CONTENT, LIGHT, MODAL, NEGATOR, NUMBER, PLACING, WHEN
+from gateway.core.pairs_aligning import turned
 
 if TYPE_CHECKING:
     from gateway.core.pairs_reading import Reading
@@ -42,10 +43,7 @@ def exchanged_in_a_sentence(a: Reading, b: Reading, partners: list[int]) -> bool
     "Word shows error 5. What does it mean?" is "What does error 5 in Word mean?", and "on Monday" may stand anywhere.
     """
     settings = {at for at in _in_front(a, b, partners) if partners[at] >= 0}
-    behind = [-1] * len(b.words)
-    for at, other in enumerate(partners):
-        if other >= 0:
-            behind[other] = at
+    behind = turned(partners, len(b.words))
     settings.update(behind[other] for other in _in_front(b, a, behind) if behind[other] >= 0)
     if settings:
         partners = [-1 if at in settings else other for at, other in enumerate(partners)]
@@ -117,22 +115,22 @@ def stretches_of(partners: list[int], places: list[int]) -> tuple[int, int, int,
     if len(order) < 3 or order == in_order:
         return None
     rank = {other: n for n, other in enumerate(in_order)}
-    turned = [rank[other] for other in order]
-    starts = [n for n, (one, next_one) in enumerate(pairwise(turned), 1) if next_one != one + 1]
-    if turned[0] == 0:
+    ranks = [rank[other] for other in order]
+    starts = [n for n, (one, next_one) in enumerate(pairwise(ranks), 1) if next_one != one + 1]
+    if ranks[0] == 0:
         starts = starts[1:] if starts else starts
-        first = next((n for n in range(len(turned)) if turned[n] != n), 0)
+        first = next((n for n in range(len(ranks)) if ranks[n] != n), 0)
     else:
         first = 0
     if len(starts) < 2:
         return None
     second, third = starts[0], starts[1]
     # Three stretches, the last one first; what follows stands where it stood.
-    if not turned[first] > turned[second] > turned[third] == first or len(starts) > 3:
+    if not ranks[first] > ranks[second] > ranks[third] == first or len(starts) > 3:
         return None
-    if len(starts) == 3 and turned[starts[2]] != starts[2]:
+    if len(starts) == 3 and ranks[starts[2]] != starts[2]:
         return None
-    return first, second, third, starts[2] if len(starts) == 3 else len(turned)
+    return first, second, third, starts[2] if len(starts) == 3 else len(ranks)
 
 
 def _turned(a: Reading, places: list[int], partners: list[int]) -> bool:

@@ -15,21 +15,8 @@ if TYPE_CHECKING:
 
 OPEN = frozenset(
     (
-        *(
-            "what",
-            "which",
-            "welche",
-            "welcher",
-            "welches",
-            "welk",
-            "welke",
-            "wat",
-            "quel",
-            "quelle",
-            "quels",
-            "quelles",
-        ),
-        *("cual", "cuales", "qual", "quais", "quale", "quali"),
+        *("what", "which", "welche", "welcher", "welches", "welk", "welke", "wat"),
+        *("quel", "quelle", "quels", "quelles", "cual", "cuales", "qual", "quais", "quale", "quali"),
     )
 )
 """Question words that add nothing to the noun behind them: "which courses", "list the courses"."""

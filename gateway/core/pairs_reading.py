@@ -27,7 +27,6 @@ from gateway.core.pairs_courtesy import (
 )
 from gateway.core.pairs_frames import FRAMING, asked_first, without_frames
 from gateway.core.pairs_tokens import words_and_kinds
-from gateway.core.pairs_tokens import words_in as words_in
 from gateway.core.pairs_words import END, canonical_words, tell_am_apart
 
 ENGLISH, EUROPEAN, PORTUGUESE = 0, 1, 2

@@ -23,7 +23,7 @@ from gateway.core.lexicon_things import (
     UNDERSTOOD,
 )
 from gateway.core.pairs_aligning import turned
-from gateway.core.pairs_reading import words_in
+from gateway.core.pairs_tokens import words_in
 
 if TYPE_CHECKING:
     from collections.abc import Container
